@@ -1,0 +1,1 @@
+"""Declared pipelines: from data to a proven, exported model."""

@@ -1,0 +1,46 @@
+"""Ends a training whose loss is no longer a number."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+
+from ..config import Training
+from ..errors import PipelineError
+
+
+class StopOnNaN(keras.callbacks.Callback):
+    """Raises as soon as the loss is NaN or infinite; what earlier epochs wrote stays.
+
+    Raises:
+        PipelineError: With the step, the epoch, and what to try.
+    """
+
+    def __init__(self, training: Training) -> None:
+        super().__init__()
+        self.training, self.epoch = training, 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Remembers the epoch."""
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Looks at the loss."""
+        loss = float((logs or {}).get("loss", 0.0))
+        if math.isfinite(loss):
+            return
+        advice = [f"a lower training.learning_rate (now {self.training.learning_rate:g})"]
+        if self.training.clip_norm is None or self.training.clip_norm > 1:
+            advice.append(f"training.clip_norm=1 (now {_yaml(self.training.clip_norm)})")
+        if self.training.precision != "float32":
+            advice.append(f"training.precision=float32 (now {self.training.precision})")
+        raise PipelineError(
+            f"the loss became {loss} at step {batch + 1} of epoch {self.epoch + 1}. Try {', or '.join(advice)}. "
+            f"The {self.epoch} epoch(s) before it are kept in the run's history.csv and checkpoints."
+        )
+
+
+def _yaml(value: float | None) -> str:
+    return "null" if value is None else f"{value:g}"

@@ -1,0 +1,324 @@
+"""The command line; imports neither TensorFlow nor Keras until a verb needs them, so that help comes at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from . import catalogue
+from .errors import PipelineError, UsageError
+from .request import OUTPUT, Request
+
+if TYPE_CHECKING:
+    from .runs import Run
+
+UsageMistake = typer.BadParameter.__mro__[2]  # ClickException, which typer does not name
+INTERRUPTED = 130
+OF_A_PIPELINE = ("run", "train", "show", "compare")
+debugging = False
+
+
+class Verbs(TyperGroup):
+    """Turns errors into one readable message and the exit code that belongs to them."""
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        """Runs a verb."""
+        try:
+            return super().invoke(ctx)
+        except PipelineError as error:
+            if debugging:
+                raise
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt:
+            typer.echo("interrupted; what was finished is kept, and --resume goes on with it.", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+        except (typer.Exit, typer.Abort, UsageMistake):
+            raise
+        except Exception as error:
+            if debugging:
+                raise
+            first_line = (str(error) or type(error).__name__).strip().partition("\n")[0]
+            typer.echo(f"error: {type(error).__name__}: {first_line} (--debug shows where)", err=True)
+            raise typer.Exit(1) from error
+
+
+app = typer.Typer(
+    cls=Verbs,
+    help="Recurrent networks from data to a proven, exported model.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+PipelineName = Annotated[str, typer.Argument(metavar="PIPELINE", help="One of 'keras-recurrent list'.")]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, PIPELINE/NAME, or PIPELINE/latest.")]
+Preset = Annotated[str | None, typer.Option(help="Named settings; 'sample' if none is given.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="A YAML file of settings over the preset's.")]
+Assignments = Annotated[list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Strongest; repeat.")]
+Output = Annotated[Path, typer.Option(help="The folder of runs.")]
+Name = Annotated[str | None, typer.Option(help="Of the run's folder; a time stamp if none is given.")]
+Seed = Annotated[int | None, typer.Option(help="Short for --set training.seed=N.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with --name, or with the latest run.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+
+
+@app.callback()
+def _options(debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and native logs.")] = False) -> None:
+    """Recurrent networks from data to a proven, exported model."""
+    global debugging
+    debugging = debug
+
+
+@app.command("list")
+def list_pipelines(as_json: Json = False) -> None:
+    """The pipelines and their presets."""
+    from .console import table
+
+    about = {
+        name: {
+            "summary": catalogue.summary(name),
+            "presets": {preset: catalogue.preset_summary(path) for preset, path in catalogue.presets(name).items()},
+        }
+        for name in catalogue.names()
+    }
+    if as_json:
+        return _print_json(about)
+    for name, pipeline in about.items():
+        typer.echo(f"{name}: {pipeline['summary']}")
+        table(["  preset", ""], [(f"  {preset}", text) for preset, text in pipeline["presets"].items()])
+
+
+@app.command()
+def show(
+    pipeline: PipelineName,
+    preset: Preset = None,
+    config: ConfigFile = None,
+    assignments: Assignments = None,
+    seed: Seed = None,
+    schema: Annotated[bool, typer.Option("--schema", help="The JSON schema of the configuration instead.")] = False,
+    as_json: Json = False,
+) -> None:
+    """The resolved configuration as YAML; nothing is run."""
+    request = _request(pipeline, preset, config, assignments, seed)
+    if schema:
+        return _print_json(catalogue.load(pipeline).config.model_json_schema())
+    settings = request.resolve()
+    if as_json:
+        return _print_json(settings.model_dump(mode="json"))
+    typer.echo(settings.to_yaml(), nl=False)
+
+
+@app.command()
+def run(
+    pipeline: PipelineName,
+    preset: Preset = None,
+    config: ConfigFile = None,
+    assignments: Assignments = None,
+    output: Output = OUTPUT,
+    name: Name = None,
+    seed: Seed = None,
+    resume: Resume = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Train, evaluate beside the baselines, export, prove."""
+    request = _request(pipeline, preset, config, assignments, seed, output, name, resume)
+    from . import verbs
+    from .console import progress
+
+    _print_run(verbs.run(request, progress(quiet)), as_json)
+
+
+@app.command()
+def train(
+    pipeline: PipelineName,
+    preset: Preset = None,
+    config: ConfigFile = None,
+    assignments: Assignments = None,
+    output: Output = OUTPUT,
+    name: Name = None,
+    seed: Seed = None,
+    resume: Resume = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Train only."""
+    request = _request(pipeline, preset, config, assignments, seed, output, name, resume)
+    from . import verbs
+    from .console import progress
+
+    _print_run(verbs.train(request, progress(quiet)), as_json)
+
+
+@app.command()
+def evaluate(path: RunPath, output: Output = OUTPUT, quiet: Quiet = False, as_json: Json = False) -> None:
+    """Score a trained run on the test split, beside the baselines."""
+    from . import runs, verbs
+    from .console import progress
+
+    opened = runs.open(path, output)
+    verbs.evaluate(opened, progress(quiet))
+    _print_run(opened, as_json)
+
+
+@app.command()
+def export(path: RunPath, output: Output = OUTPUT, quiet: Quiet = False, as_json: Json = False) -> None:
+    """Export a trained run to SavedModel and TFLite, and prove the files."""
+    from . import runs, verbs
+    from .console import progress
+
+    opened = runs.open(path, output)
+    verbs.export(opened, progress(quiet))
+    _print_run(opened, as_json)
+
+
+@app.command()
+def predict(
+    path: RunPath,
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Files of the pipeline's kind.")],
+    output: Output = OUTPUT,
+    to: Annotated[Path | None, typer.Option(help="Write a CSV file instead.")] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Predict for files (mnist_rows: pictures, idx files, .npy)."""
+    from . import files, runs, verbs
+    from .console import progress, table
+
+    if to is not None and to.exists():
+        raise UsageError(f"--to {to} exists and is left as it is; choose another file.")
+    answers = verbs.predict(runs.open(path, output), inputs, progress(quiet))
+    if to is not None:
+        files.write_text(to, answers.to_csv(index=False))
+    if as_json:
+        _print_json({"predictions": answers.to_dict("records")})
+    elif to is None:
+        table(list(answers.columns), answers.itertuples(index=False))
+
+
+@app.command()
+def compare(
+    pipeline: PipelineName,
+    cells: Annotated[str, typer.Option(help="Names with commas between, such as keras.lstm,keras.gru.")],
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each cell.")] = 3,
+    preset: Preset = None,
+    config: ConfigFile = None,
+    assignments: Assignments = None,
+    output: Output = OUTPUT,
+    name: Name = None,
+    seed: Seed = None,
+    resume: Resume = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Train each cell with several seeds, and put the scores side by side."""
+    request = _request(pipeline, preset, config, assignments, seed, output, name, resume)
+    from . import comparison
+    from .console import progress, table
+
+    chosen = [cell.strip() for cell in cells.split(",") if cell.strip()]
+    if not chosen:
+        raise UsageError("--cells: name at least one cell.")
+    done = comparison.compare(request, chosen, seeds, progress(quiet))
+    if as_json:
+        return _print_json(
+            {"path": str(done.path), "cells": done.table.to_dict("records"), "baselines": {done.metric: done.baselines}}
+        )
+    rows = [
+        tuple(round(cell, 4) if isinstance(cell, float) else cell for cell in row[1:])
+        for row in done.table.itertuples()
+    ]
+    blank = [None] * (len(done.table.columns) - 3)
+    rows += [(f"({baseline})", None, round(score, 4), *blank) for baseline, score in done.baselines.items()]
+    table(list(done.table.columns), rows)
+    typer.echo(f"\n{done.path}: compare.csv, compare.png, and the runs")
+
+
+def _request(
+    pipeline: str,
+    preset: str | None,
+    file: Path | None,
+    assignments: list[str] | None,
+    seed: int | None,
+    output: Path = OUTPUT,
+    name: str | None = None,
+    resume: bool = False,
+) -> Request:
+    """Refuses a misspelt pipeline or preset at once, and bundles the options."""
+    catalogue.check(pipeline, preset)
+    with_seed = [*(assignments or []), *([f"training.seed={seed}"] if seed is not None else [])]
+    return Request(pipeline, preset, file, tuple(with_seed), output, name, resume)
+
+
+def _print_run(run: Run, as_json: bool) -> None:
+    """The scores beside the baselines, and the exported files, as far as there are any."""
+    from .console import table
+
+    scores = run.read_json("metrics.json") if (run.path / "metrics.json").is_file() else None
+    parity = run.read_json("export/parity.json") if (run.path / "export/parity.json").is_file() else None
+    if as_json:
+        return _print_json({"run": str(run.path), "metrics": scores, "parity": parity})
+    if scores:
+        names = [*scores["baselines"]]
+        columns = ["test", "model", "95% interval", *(name.replace("_", " ") for name in names)]
+        rows = []
+        for metric, value in scores["test"].items():
+            interval = " - ".join(f"{bound:.4f}" for bound in scores["intervals"].get(metric, []))
+            beside = [f"{scores['baselines'][name][metric]:.4f}" for name in names]
+            rows.append((metric, f"{value:.4f}", interval, *beside))
+        table(columns, rows)
+        typer.echo()
+    if parity:
+        rows = [
+            (
+                artifact["path"],
+                artifact["bytes"],
+                _number(artifact["max_abs_diff"], ".1e"),
+                _number((artifact["test"] or {}).get(scores["primary"] if scores else "accuracy"), ".4f"),
+                _number(artifact["milliseconds_per_example"], ".3f"),
+                "proven" if artifact["passed"] else "FAILED",
+            )
+            for artifact in parity["artifacts"].values()
+        ]
+        table(["file", "bytes", "largest difference", "test score", "ms/example", ""], rows)
+        typer.echo()
+    typer.echo(f"run folder: {run.path}")
+
+
+def _number(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def run_pipeline(name: str) -> None:
+    """What `python -m keras_recurrent.pipelines.NAME [VERB] [options]` does: VERB is `run` if left out."""
+    arguments = sys.argv[1:]
+    verb, rest = (arguments[0], arguments[1:]) if arguments and not arguments[0].startswith("-") else ("run", arguments)
+    main([verb, *([name] if verb in OF_A_PIPELINE else []), *rest])
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line and ends the process with its exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if "--debug" in arguments:
+        arguments = ["--debug", *(argument for argument in arguments if argument != "--debug")]
+    else:
+        from .console import keep_stderr_ours
+
+        keep_stderr_ours()
+    app(arguments, prog_name="keras-recurrent")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""Compares cells: the same pipeline trained with each of them, several times, in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from . import catalogue, files, metrics, runs
+from .cells import CELLS
+from .errors import DataError, UsageError, did_you_mean
+from .request import Request
+
+FOLDER = "comparisons"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Where a comparison lies, its table (a row a cell), and the baselines' scores on the same test rows."""
+
+    path: Path
+    metric: str
+    table: pd.DataFrame
+    baselines: dict[str, float]
+
+
+def compare(request: Request, cells: Sequence[str], seeds: int, console: Console) -> Comparison:
+    """Trains every cell with `seeds` seeds, and writes `compare.csv`, `compare.png` and the runs themselves.
+
+    Resumed, it keeps finished trainings and goes on with the one that was cut off.
+
+    Raises:
+        UsageError: If a cell is unknown or named twice, or the folder exists.
+    """
+    for cell in cells:
+        if cell not in CELLS:
+            raise UsageError(f"--cells: there is no cell {cell!r}. {did_you_mean(cell, CELLS)}")
+    if len(set(cells)) < len(cells):
+        raise UsageError(f"--cells: a cell is named twice in {','.join(cells)}.")
+    pipeline = catalogue.load(request.pipeline)
+    first = request.resolve().training.seed
+    folder = _folder(request)
+    data = pipeline.load(request.resolve())
+    from .plots import comparison, save
+    from .stages.evaluation import baseline_scores
+    from .stages.training import train
+
+    rows = []
+    for cell in cells:
+        for seed in range(first, first + seeds):
+            settings = request.resolve(f"model.cell={cell}", f"training.seed={seed}")
+            path = folder / f"{cell}-seed{seed}"
+            run = runs.open(path) if path.exists() else runs.create(path, pipeline, settings)
+            if run.config != settings:
+                raise UsageError(f"{path} was trained with other settings; choose another --name.")
+            console.print(f"{cell}, seed {seed}, in {path}", highlight=False, soft_wrap=True)
+            if not (path / "model.keras").is_file():
+                train(run, data, console)
+            scores = metrics.classification(run.predict(data.test.inputs), data.test.labels)
+            epochs = pd.read_csv(path / "history.csv")["seconds"]
+            rows.append((cell, scores[pipeline.primary], run.model.count_params(), float(epochs.median())))
+    table = summarise(rows, pipeline.primary)
+    baselines = {name: score[pipeline.primary] for name, score in baseline_scores(pipeline, data).items()}
+    files.write_text(folder / "compare.csv", table.to_csv(index=False))
+    save(comparison(table, pipeline.primary, baselines), folder / "compare.png")
+    return Comparison(folder, pipeline.primary, table, baselines)
+
+
+def summarise(rows: list[tuple[str, float, int, float]], metric: str) -> pd.DataFrame:
+    """One row a cell: runs, mean and standard deviation of the score (0 for one run), parameters, seconds an epoch.
+
+    >>> summarise([("a", .5, 10, 1.), ("a", .7, 10, 3.)], "accuracy").round(3).to_dict("records")
+    [{'cell': 'a', 'runs': 2, 'accuracy_mean': 0.6, 'accuracy_std': 0.141, 'parameters': 10, 'seconds_per_epoch': 2.0}]
+    """
+    table = pd.DataFrame(rows, columns=["cell", "score", "parameters", "seconds"])
+    summary = table.groupby("cell", sort=False).agg(
+        runs=("score", "size"),
+        mean=("score", "mean"),
+        std=("score", lambda scores: np.std(scores, ddof=1) if len(scores) > 1 else 0.0),
+        parameters=("parameters", "first"),
+        seconds_per_epoch=("seconds", "median"),
+    )
+    return summary.rename(columns={"mean": f"{metric}_mean", "std": f"{metric}_std"}).reset_index()
+
+
+def _folder(request: Request) -> Path:
+    parent = request.output / request.pipeline / FOLDER
+    if not request.name:
+        if request.resume:
+            raise UsageError("compare --resume needs --name, the comparison to go on with.")
+        return runs.unused(parent)
+    path = parent / request.name
+    if request.resume and not path.is_dir():
+        raise DataError(f"there is no comparison {path} to resume; start one without --resume.")
+    if not request.resume:
+        runs.refuse_existing(path)
+    return path

@@ -1,0 +1,8 @@
+"""Export of Keras models to SavedModel and TensorFlow Lite, and the proof that the exported files agree with them."""
+
+from .errors import ExportError
+from .parity import check_export
+from .saved_model import export_saved_model
+from .tflite import export_tflite
+
+__all__ = ["ExportError", "check_export", "export_saved_model", "export_tflite"]

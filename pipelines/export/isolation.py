@@ -1,0 +1,48 @@
+"""Runs exported artefacts in processes that see no GPU and cannot import this library."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from .errors import ExportError
+
+SCRIPT = Path(__file__).with_name("run_artifact.py")
+
+
+def write_inputs(path, inputs):
+    """Writes the raw inputs of all test rows for `run_artifact.py`; an array without a name gets an empty one."""
+    named = inputs if isinstance(inputs, dict) else {"": inputs}
+    arrays = [np.asarray(value) for value in named.values()]
+    arrays = [array.astype(object) if array.dtype.kind in "US" else array for array in arrays]
+    np.savez(path, *arrays, names=np.array(list(named)))
+
+
+def run_alone(kind, path, inputs_path, rows):
+    """Runs one artefact over the inputs.
+
+    Returns:
+        Dict of arrays: what `run_artifact.py` writes.
+
+    Raises:
+        ExportError: If the process fails; the message holds the last line it printed.
+    """
+    results_path = Path(inputs_path).with_name(f"{kind}.npz")
+    runtime = "saved_model" if kind == "saved_model" else "tflite"
+    arguments = [runtime, path, inputs_path, results_path, rows]
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    process = subprocess.run(
+        [sys.executable, "-P", str(SCRIPT), *map(str, arguments)], capture_output=True, env=environment, check=False
+    )
+    if process.returncode:
+        lines = process.stderr.decode(errors="replace").strip().splitlines()
+        raise ExportError(f"The artefact does not run{_by_signal(process.returncode)}: {lines[-1] if lines else ''}")
+    with np.load(results_path, allow_pickle=True) as file:
+        return dict(file)
+
+
+def _by_signal(returncode):
+    return f" (the process ended by {signal.Signals(-returncode).name})" if returncode < 0 else ""

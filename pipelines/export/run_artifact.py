@@ -1,0 +1,108 @@
+"""Runs one exported artefact in a process of its own, which cannot import the library that made it.
+
+Stand-alone: it is run by its path, as `run_artifact.py RUNTIME PATH INPUTS RESULTS ROWS`. RUNTIME is `saved_model`,
+which needs TensorFlow alone, or `tflite`, which needs NumPy and LiteRT alone.
+"""
+
+import sys
+import time
+
+BLOCKED = {"saved_model": ["keras_recurrent", "keras"], "tflite": ["keras_recurrent", "keras", "tensorflow"]}
+sys.modules.update(dict.fromkeys(BLOCKED[sys.argv[1]]))
+
+import numpy as np  # noqa: E402
+
+BATCH_SIZE = 256
+WARM_UP, TIMED = 3, 100
+
+
+def load_saved_model(path):
+    """The signature of a SavedModel as a function from arrays to arrays, and the type of each input."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    model = tf.saved_model.load(path)
+    signature = model.signatures["serving_default"]
+    types = {name: spec.dtype.as_numpy_dtype for name, spec in signature.structured_input_signature[1].items()}
+
+    def run(inputs, model=model):  # holding the model keeps its variables alive
+        outputs = signature(**{name: tf.constant(value) for name, value in inputs.items()})
+        return {name: value.numpy() for name, value in outputs.items()}
+
+    return run, types
+
+
+def load_tflite(path):
+    """The signature of a TensorFlow Lite file as a function from arrays to arrays, and the type of each input."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    runner = Interpreter(path, num_threads=1).get_signature_runner("sequence")
+    types = {name: details["dtype"] for name, details in runner.get_input_details().items()}
+    return (lambda inputs: runner(**inputs)), types
+
+
+def read_inputs(path, types):
+    """The test inputs, under the names and in the types that the artefact has."""
+    with np.load(path, allow_pickle=True) as file:
+        names = [str(name) for name in file["names"]]
+        arrays = [file[f"arr_{index}"] for index in range(len(names))]
+    if names == [""] and len(types) == 1:
+        names = list(types)
+    if sorted(names) != sorted(types):
+        raise ValueError(f"the artefact takes {sorted(types)}, and the test inputs are {sorted(names)}")
+    return {
+        name: array if array.dtype == object else array.astype(types[name])
+        for name, array in zip(names, arrays, strict=True)
+    }
+
+
+def scores_of(outputs):
+    """The scores among the outputs: `probabilities`, or the only output."""
+    if "probabilities" in outputs:
+        return outputs["probabilities"]
+    if len(outputs) > 1:
+        raise ValueError(f"none of the outputs {sorted(outputs)} is called 'probabilities'")
+    return next(iter(outputs.values()))
+
+
+def run_in_batches(run, inputs, rows, batch_size):
+    """All outputs of the first rows, computed batch by batch."""
+    starts = range(0, rows, batch_size)
+    batches = [run(rows_of(inputs, start, min(start + batch_size, rows))) for start in starts]
+    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+
+
+def rows_of(inputs, start, end):
+    return {name: value[start:end] for name, value in inputs.items()}
+
+
+def milliseconds_per_example(run, inputs, total):
+    """Median time of a call with one example."""
+    durations = []
+    for call in range(WARM_UP + min(TIMED, total)):
+        example = rows_of(inputs, call % total, call % total + 1)
+        begin = time.perf_counter()
+        run(example)
+        durations.append(time.perf_counter() - begin)
+    return 1e3 * float(np.median(durations[WARM_UP:]))
+
+
+def main(runtime, path, inputs_path, results_path, rows):
+    run, types = {"saved_model": load_saved_model, "tflite": load_tflite}[runtime](path)
+    inputs = read_inputs(inputs_path, types)
+    total = len(next(iter(inputs.values())))
+    rows = min(int(rows), total)
+    whole = run_in_batches(run, inputs, total, BATCH_SIZE)
+    results = {"scores": scores_of(whole)}
+    if "labels" in whole and whole["labels"] is not results["scores"]:
+        results["labels"] = whole["labels"]
+    results["by_1"] = scores_of(run_in_batches(run, inputs, rows, 1))
+    results["by_7"] = scores_of(run_in_batches(run, inputs, rows, 7))
+    results["first_call"], results["second_call"] = (scores_of(run(rows_of(inputs, 0, rows))) for _ in range(2))
+    results["milliseconds"] = milliseconds_per_example(run, inputs, total)
+    np.savez(results_path, **results)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,91 @@
+"""Export of a Keras model to a TensorFlow SavedModel."""
+
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import tensorflow as tf
+from google.protobuf.message import Message
+from tensorflow.core.protobuf import saved_model_pb2
+
+from .errors import ExportError
+from .files import captured_output, whole_folder
+from .keras_backend import check_keras
+from .tracing import trace
+
+SIGNATURE = "serving_default"
+
+
+def export_saved_model(model, path, serve=None):
+    """Writes a Keras model as a SavedModel that needs TensorFlow alone.
+
+    The SavedModel has one signature, `serving_default`, that takes what the model takes, under the same input names.
+    It runs on any device: no cuDNN kernel is inside, wherever it was exported. An older folder at `path` is replaced
+    when the new one is complete.
+
+    Args:
+        model: A built Functional or Sequential Keras model.
+        path: The folder to write.
+        serve: Optional function, made of TensorFlow operations, from the output (or outputs) of the model to a dict of
+            named tensors. By default the outputs carry the names that they have in the model.
+
+    Raises:
+        ValueError: If the model is not built.
+        ExportError: If the model cannot be saved, or if what was saved holds a cuDNN kernel or a path of this machine.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((None, 28), name="rows"), keras.layers.LSTM(64), keras.layers.Dense(10)])
+    >>> names = tf.constant(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
+    >>> export_saved_model(model, "saved_model/1", lambda scores: {"labels": tf.gather(names, tf.argmax(scores, -1))})
+    >>> tf.saved_model.load("saved_model/1").signatures["serving_default"](rows=x)["labels"].shape
+    TensorShape([3])
+    """
+    check_keras()
+    with whole_folder(path) as folder:
+        with captured_output():
+            module, function = trace(model, SIGNATURE, serve)
+            options = tf.saved_model.SaveOptions(experimental_debug_stripper=True)
+            tf.saved_model.save(module, str(folder), signatures={SIGNATURE: function}, options=options)
+        _check_saved((folder / "saved_model.pb").read_bytes(), _machine_folders(path))
+
+
+def _machine_folders(path):
+    """The folders of this machine that no exported file may name. A system folder such as `/usr` tells nothing."""
+    folders = [
+        Path.cwd(),
+        Path(path).absolute().parent,
+        Path(tempfile.gettempdir()),
+        Path(sys.prefix),
+        Path(__file__).parent,
+    ]
+    telling = [folder for folder in folders if len(folder.parts) > 2]
+    return sorted({str(folder) for folder in [Path.home(), *telling] if folder != Path(folder.anchor)})
+
+
+def _check_saved(content, folders):
+    saved = saved_model_pb2.SavedModel.FromString(content)
+    for graph in (meta_graph.graph_def for meta_graph in saved.meta_graphs):
+        nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+        kernels = sorted({node.op for node in nodes if "Cudnn" in node.op})
+        if kernels:
+            raise ExportError(f"The SavedModel holds {', '.join(kernels)}, which runs on NVIDIA GPUs only.")
+    begins_a_path = re.compile(rb"(?<![\w/.-])(?:" + "|".join(map(re.escape, folders)).encode() + rb")(?![\w.-])")
+    for text in _texts(saved):
+        if found := begins_a_path.search(text):
+            raise ExportError(f"The SavedModel holds a path of this machine: {text[found.start() :][:200].decode()!r}.")
+
+
+def _texts(message):
+    """Every text and byte string in a protobuf message."""
+    for field, value in message.ListFields():
+        if field.message_type and field.message_type.GetOptions().map_entry:
+            values = [*value.keys(), *value.values()]
+        else:
+            values = value if field.is_repeated else [value]
+        for item in values:
+            if isinstance(item, Message):
+                yield from _texts(item)
+            elif isinstance(item, (str, bytes)):
+                yield item.encode() if isinstance(item, str) else item

@@ -1,0 +1,119 @@
+"""Traces a Keras model as one TensorFlow function with named inputs and named outputs."""
+
+import contextlib
+import keyword
+import re
+from collections import Counter
+
+import keras
+import tensorflow as tf
+
+from .errors import ExportError
+from .keras_backend import all_layers, without_cudnn
+
+
+def trace(model, name, serve=None):
+    """Traces the inference of a model, in float32 and without cuDNN kernels.
+
+    Args:
+        model: A built Functional or Sequential model.
+        name: Name of the function.
+        serve: Optional function from the outputs of the model to a dict of named tensors.
+
+    Returns:
+        Tuple `(module, function)`: a concrete function, and a `tf.Module` that holds what it needs (variables and
+        lookup tables). The inputs of the function are named as those of the model.
+
+    Raises:
+        ValueError: If the model is not built, neither Functional nor Sequential, or has an input name that cannot
+            stand in a signature.
+        ExportError: If a layer of the model is stateful.
+    """
+    model = as_functional(model)
+    _refuse_stateful(model)
+    trainable = [variable.value for variable in model.trainable_variables]
+    non_trainable = [variable.value for variable in model.non_trainable_variables]
+    names = _input_names(model)
+
+    def infer(**inputs):
+        structure = keras.tree.pack_sequence_as(model.input, [inputs[name] for name in names])
+        outputs, _ = model.stateless_call(trainable, non_trainable, structure, training=False)
+        named = serve(outputs) if serve else dict(zip(output_names(model), keras.tree.flatten(outputs), strict=True))
+        return {key: tf.identity(value, name=key) for key, value in named.items()}
+
+    infer.__name__ = name
+    module = tf.Module(name=name)
+    module.held = [*trainable, *non_trainable, *_lookup_tables(model)]
+    module.serve = serve
+    module.infer = tf.function(infer, autograph=False)
+    specs = {tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype, name=tensor.name) for tensor in model.inputs}
+    with without_cudnn(model), _in_float32(model):
+        return module, module.infer.get_concrete_function(**specs)
+
+
+def as_functional(model):
+    """The model as a Functional one, sharing its layers.
+
+    Raises:
+        ValueError: If the model is not built, or neither Functional nor Sequential.
+    """
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"Only a Keras model can be exported, not {type(model).__name__!r}.")
+    if not model.built:
+        raise ValueError(f"Model {model.name!r} is not built. Call it on data once, or begin it with `keras.Input`.")
+    if hasattr(model, "output_names"):
+        return model
+    try:
+        return keras.Model(model.inputs, model.outputs, name=model.name)
+    except AttributeError as error:
+        raise ValueError(
+            f"Model {model.name!r} has no symbolic inputs and outputs. Build it with the Functional API, or as a "
+            "Sequential that begins with `keras.Input`."
+        ) from error
+
+
+def output_names(model):
+    """The output names of a Functional model, made unique: a layer that returns three tensors gives `x, x_1, x_2`."""
+    seen = Counter()
+    names = []
+    for name in model.output_names:
+        names.append(f"{name}_{seen[name]}" if seen[name] else name)
+        seen[name] += 1
+    return names
+
+
+def _input_names(model):
+    names = [tensor.name for tensor in model.inputs]
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or keyword.iskeyword(name):
+            raise ValueError(
+                f"The input name {name!r} cannot stand in a signature; rename the input: a letter, then letters, digits and `_`."
+            )
+    return names
+
+
+@contextlib.contextmanager
+def _in_float32(model):
+    """Within this context layers in mixed precision compute in float32, as their weights are."""
+    mixed = [layer for layer in all_layers(model) if layer.compute_dtype != layer.variable_dtype == "float32"]
+    policies = [layer.dtype_policy for layer in mixed]
+    try:
+        for layer in mixed:
+            layer.dtype_policy = "float32"
+        yield
+    finally:
+        for layer, policy in zip(mixed, policies, strict=True):
+            layer.dtype_policy = policy
+
+
+def _refuse_stateful(model):
+    for layer in all_layers(model):
+        if getattr(layer, "stateful", False):
+            raise ExportError(
+                f"Layer {layer.name!r} is stateful. Build the same model with `stateful=False` and copy the weights."
+            )
+
+
+def _lookup_tables(model):
+    resource = tf.saved_model.experimental.TrackableResource
+    return [item for item in tf.train.TrackableView(model).descendants() if isinstance(item, resource)]

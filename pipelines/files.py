@@ -1,0 +1,59 @@
+"""Files and folders that are written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from .errors import PipelineError
+
+
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Yields a temporary name beside `path`; what was written there gets the right name when the block ends well.
+
+    A file replaces an older one in one step. A folder is moved aside first, so that a kill leaves the old or the new
+    one under some name, never half of one.
+
+    Raises:
+        PipelineError: If the file system refuses (a full disk, a read-only or missing folder).
+    """
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        if temporary.is_dir() and path.exists():
+            aside = path.with_name(f".old.{path.name}")
+            shutil.rmtree(aside, ignore_errors=True)
+            os.replace(path, aside)
+            os.replace(temporary, path)
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            os.replace(temporary, path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        _remove(temporary)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file whole, in UTF-8."""
+    with whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def cannot_write(path: Path, error: OSError) -> PipelineError:
+    """The error that says what could not be written, why, and what to do."""
+    reason = error.strerror or str(error) or type(error).__name__
+    return PipelineError(f"can't write {path}: {reason}. Free some space, or choose another folder with --output DIR.")
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()

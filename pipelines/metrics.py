@@ -1,0 +1,118 @@
+"""Metrics of classification, with intervals.
+
+Probabilities are `[n, classes]` with labels `[n]`, or `[n, positions, classes]` with labels `[n, positions]`; an
+example is right if all its labels are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+BINS = 15
+LEVEL = 0.95
+
+
+def classification(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """The scores of predictions.
+
+    Args:
+        probabilities: Of each class, along the last axis.
+        labels: Right classes, integers.
+
+    Returns:
+        `accuracy` (examples that are wholly right), `macro_f1` (mean over the classes), `log_loss` (nats a label),
+        `calibration_error` (see there), and with several positions `label_accuracy` (single labels that are right).
+
+    Example:
+
+    >>> scores = classification(np.array([[.8, .2], [.4, .6], [.7, .3]]), np.array([0, 1, 1]))
+    >>> round(scores["accuracy"], 4), round(scores["log_loss"], 4)
+    (0.6667, 0.646)
+    """
+    flat, targets = probabilities.reshape(-1, probabilities.shape[-1]), labels.reshape(-1)
+    right = probabilities.argmax(-1) == labels
+    scores = {
+        "accuracy": float(right.reshape(len(right), -1).all(axis=1).mean()),
+        "macro_f1": float(np.mean(per_class(confusion(flat, targets))["f1"])),
+        "log_loss": float(-np.log(np.maximum(flat[np.arange(len(flat)), targets], 1e-12)).mean()),
+        "calibration_error": calibration_error(flat, targets),
+    }
+    return scores | ({"label_accuracy": float(right.mean())} if labels.ndim > 1 else {})
+
+
+def confusion(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """How often each class (row) was taken for each class (column), `[classes, classes]` int64."""
+    classes = probabilities.shape[-1]
+    pairs = labels.reshape(-1) * classes + probabilities.argmax(-1).reshape(-1)
+    return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+
+
+def per_class(matrix: np.ndarray) -> dict[str, np.ndarray]:
+    """Precision, recall and F1 of each class, and its support, from a confusion matrix; 0 where undefined.
+
+    >>> per_class(np.array([[2, 0], [1, 1]]))["precision"].round(4).tolist()
+    [0.6667, 1.0]
+    """
+    hits, support, named = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
+    return {
+        "precision": hits / np.maximum(named, 1),
+        "recall": hits / np.maximum(support, 1),
+        "f1": 2 * hits / np.maximum(support + named, 1),
+        "support": support,
+    }
+
+
+def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Expected calibration error: the distance between confidence and accuracy, in equal bins of confidence.
+
+    Source: Naeini, Cooper, Hauskrecht, Obtaining Well Calibrated Probabilities Using Bayesian Binning, AAAI 2015.
+
+    >>> round(calibration_error(np.array([[.9, .1], [.9, .1]]), np.array([0, 1])), 4)
+    0.4
+    """
+    confidence, right = probabilities.max(-1), probabilities.argmax(-1) == labels
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    gaps = np.bincount(bins, weights=right - confidence, minlength=BINS)
+    return float(np.abs(gaps).sum() / len(labels))
+
+
+def intervals(
+    metric: Callable[[np.ndarray, np.ndarray], dict[str, float]],
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    resamples: int,
+    seed: int = 0,
+) -> dict[str, list[float]]:
+    """95% intervals by the percentile bootstrap over examples (Efron 1979).
+
+    Args:
+        metric: Such as `classification`.
+        probabilities: `[n, ..., classes]`.
+        labels: `[n, ...]`.
+        resamples: How many times n examples are drawn with replacement.
+        seed: Of the draws.
+
+    Returns:
+        `{metric: [low, high]}`.
+    """
+    rng = np.random.default_rng(seed)
+    draws: list[dict[str, float]] = []
+    for _ in range(resamples):
+        rows = rng.integers(0, len(labels), len(labels))
+        draws.append(metric(probabilities[rows], labels[rows]))
+    tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
+    return {name: np.quantile([draw[name] for draw in draws], tails).tolist() for name in draws[0]} if draws else {}
+
+
+def rounded(value: Any, digits: int = 6) -> Any:
+    """Numbers in nested dictionaries and lists, rounded for a file that people read."""
+    if isinstance(value, dict):
+        return {key: rounded(item, digits) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item, digits) for item in value]
+    if isinstance(value, np.ndarray):
+        return rounded(value.tolist(), digits)
+    return round(value, digits) if isinstance(value, float) else value

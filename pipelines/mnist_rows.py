@@ -1,0 +1,259 @@
+"""Handwritten digits read row by row: an image is a sequence, its last hidden state names the digit.
+
+Shapes: an image `[rows, columns]` uint8 (0 background, 255 ink) is a sequence of `rows` time steps with `columns`
+features (28 x 28 for MNIST, 8 x 8 for scikit-learn's digits); out come probabilities `[10]`. In the layout `pixels` it
+is rows * columns steps with one feature each, and `permuted` is the same under one fixed permutation: the two tests of
+long memory of Le, Jaitly and Hinton (2015, arXiv 1504.00941). With `pairs`, two digits stand side by side, are read in
+one pass, and both are named.
+
+Sources: `digits` (scikit-learn, offline), `tfds` (the builder `mnist`), `idx` (the four files of MNIST or of any data
+set with up to ten classes in its format).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
+
+from . import baselines, cli
+from .config import Config, DataSection, RecurrentModel
+from .errors import DataError
+from .pipeline import Pipeline
+from .sources import digits, idx, tfds
+from .stages.data import Data, Split, hold_out
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+    from matplotlib.figure import Figure
+
+    from .stages.data import Augment
+
+CLASSES = tuple("0123456789")
+
+
+class RowsData(DataSection):
+    """Where the digits come from, and how an image becomes a sequence."""
+
+    only_for: ClassVar[dict[str, set[str]]] = {
+        "path": {"idx"},
+        "data_dir": {"tfds"},
+        "test": {"digits"},
+    }
+
+    source: Literal["digits", "tfds", "idx"] = "digits"
+    path: Path | None = None
+    """Folder of the four idx files, gzipped or not."""
+    data_dir: Path | None = None
+    """Folder of TensorFlow Datasets; null for its own default."""
+    validation: PositiveInt = 180
+    """Training images held out for validation, the shares of the digits kept."""
+    test: PositiveInt = 360
+    """Images held out for the test, where the source has no test split."""
+    split_seed: NonNegativeInt = 0
+    """Of the splits and of the pairs; apart from training.seed, so that every run is scored on the same rows."""
+    limit: PositiveInt | None = None
+    """Use that many training images only (a short trial); null for all."""
+    layout: Literal["rows", "pixels", "permuted"] = "rows"
+    """A time step is a row, or a pixel, or a pixel in permuted order."""
+    permutation_seed: NonNegativeInt = 0
+    """Of the fixed permutation."""
+    pairs: bool = False
+    """Two digits side by side, with two labels."""
+    pairs_per_image: PositiveInt = 2
+    """How often each training image stands in a pair, on either side."""
+    rotation: Annotated[float, Field(ge=0, le=45)] = 0.0
+    """Training images are turned by up to that many degrees."""
+    zoom: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """... scaled by up to that share, each axis by itself."""
+    shear: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """... slanted by up to that share."""
+    shift: NonNegativeFloat = 0.0
+    """... moved by up to that many pixels."""
+
+    @model_validator(mode="after")
+    def _idx_has_a_path(self) -> RowsData:
+        if self.source == "idx" and self.path is None:
+            raise ValueError("source 'idx' needs data.path, the folder of the four idx files")
+        return self
+
+
+class RowsConfig(Config):
+    """The configuration of mnist_rows."""
+
+    data: RowsData = RowsData()
+    model: RecurrentModel = RecurrentModel()
+
+
+def load(config: RowsConfig) -> Data:
+    """Loads train, validation and test; the test split is the source's own where it has one."""
+    data = config.data
+    train, test = _source(data)
+    train, validation = hold_out(train, data.validation, data.split_seed, key="data.validation")
+    if data.limit:
+        train = train[np.random.default_rng(data.split_seed).permutation(len(train))[: data.limit]]
+    if not data.pairs:
+        return Data(train, validation, test, CLASSES)
+    rng = np.random.default_rng(data.split_seed)
+    train, validation, test = pairs(train, rng, data.pairs_per_image), pairs(validation, rng), pairs(test, rng)
+    return Data(train, validation, test, CLASSES, positions=("left", "right"))
+
+
+def _source(data: RowsData) -> tuple[Split, Split]:
+    """Training and test images of the chosen source."""
+    match data.source:
+        case "digits":
+            return hold_out(Split(*digits.load()), data.test, data.split_seed, key="data.test")
+        case "tfds":
+            parts = tfds.load("mnist", data.data_dir, ("train", "test"))
+            train, test = (Split(part["image"][..., 0], part["label"]) for part in parts)
+            return train, test
+        case "idx":
+            train, test = (Split(*idx.load(data.path, part, len(CLASSES))) for part in ("train", "t10k"))
+            if train.inputs.shape[1:] != test.inputs.shape[1:]:
+                raise DataError(
+                    f"{data.path}: training images are {train.inputs.shape[1:]}, test images {test.inputs.shape[1:]}."
+                )
+            return train, test
+
+
+def pairs(split: Split, rng: np.random.Generator, per_image: int = 1) -> Split:
+    """Puts digits side by side: each image stands `per_image` times on the left and as often on the right.
+
+    Args:
+        split: n images `[n, rows, columns]`.
+        rng: Draws who stands beside whom.
+        per_image: How often.
+
+    Returns:
+        n * per_image pairs `[n * per_image, rows, 2 * columns]` with labels `[n * per_image, 2]`.
+    """
+    left = np.tile(np.arange(len(split)), per_image)
+    right = np.concatenate([rng.permutation(len(split)) for _ in range(per_image)])
+    inputs = np.concatenate([split.inputs[left], split.inputs[right]], axis=2)
+    return Split(inputs, np.stack([split.labels[left], split.labels[right]], axis=1))
+
+
+def build(config: RowsConfig, data: Data, precision: str) -> keras.Model:
+    """Builds the model: uint8 images `[batch, rows, columns]` in, probabilities `[batch, (2,) 10]` out."""
+    import keras
+
+    from .stages.model import classifier, recurrent_stack
+
+    rows, columns = data.train.inputs.shape[1:]
+    images = keras.Input((rows, columns), dtype="uint8", name="images")
+    x = keras.layers.Rescaling(1 / 255, name="unit_range")(images)
+    if config.data.layout != "rows":
+        x = keras.layers.Reshape((rows * columns, 1), name="pixel_by_pixel")(x)
+    if config.data.layout == "permuted":
+        order = np.random.default_rng(config.data.permutation_seed).permutation(rows * columns)
+        x = keras.ops.take(x, order.tolist(), axis=1)
+    features = recurrent_stack(x, config.model, precision)
+    return keras.Model(images, classifier(features, len(CLASSES), len(data.positions)), name="mnist_rows")
+
+
+def augment(config: RowsConfig) -> Augment | None:
+    """One random affine map an image: turned, scaled, slanted and moved about its centre."""
+    data = config.data
+    if not (data.rotation or data.zoom or data.shear or data.shift):
+        return None
+
+    def change(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        import tensorflow as tf
+
+        count, size = tf.shape(images)[0], tf.cast(tf.shape(images)[1:3], tf.float32)
+        span = [np.deg2rad(data.rotation), data.zoom, data.zoom, data.shear, data.shift, data.shift]
+        drawn = tf.random.stateless_uniform((count, 6), seed, -1.0, 1.0) * tf.constant(span, tf.float32)
+        angle, zoom_x, zoom_y, shear, shift_x, shift_y = tf.unstack(drawn, axis=1)
+        # [x', y'] = R(angle) [[1 + zoom_x, shear], [0, 1 + zoom_y]] ([x, y] - centre) + centre + shift
+        cos, sin = tf.cos(angle), tf.sin(angle)
+        a, b = cos * (1 + zoom_x), cos * shear - sin * (1 + zoom_y)
+        d, e = sin * (1 + zoom_x), sin * shear + cos * (1 + zoom_y)
+        centre_y, centre_x = (size[0] - 1) / 2, (size[1] - 1) / 2
+        c = centre_x + shift_x - a * centre_x - b * centre_y
+        f = centre_y + shift_y - d * centre_x - e * centre_y
+        zero = tf.zeros_like(a)
+        return tf.raw_ops.ImageProjectiveTransformV3(
+            images=images[..., tf.newaxis],
+            transforms=tf.stack([a, b, c, d, e, f, zero, zero], axis=1),
+            output_shape=tf.shape(images)[1:3],
+            interpolation="BILINEAR",
+            fill_mode="CONSTANT",
+            fill_value=0.0,
+        )[..., 0]
+
+    return change
+
+
+def read_input(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str]]:
+    """Reads digits from a picture, an idx file or an `.npy` file, in the form that the model was trained on.
+
+    Args:
+        path: The file.
+        shape: Of one image, `(rows, columns)`.
+
+    Returns:
+        Images `[n, rows, columns]` uint8, and what was done to them.
+    """
+    from .sources import pictures
+
+    if path.suffix == ".npy":
+        return pictures.read_npy(path, shape), []
+    if "idx" in path.name and path.suffix.lower() not in pictures.SUFFIXES:
+        return pictures.check_shape(idx.read(path, 3), shape, path), []
+    return pictures.read_ink(path, shape)
+
+
+def about_data(config: RowsConfig) -> str:
+    """Says where the digits come from."""
+    origin = {
+        "digits": "scikit-learn's 1,797 handwritten digits (real, 8 x 8 pixels; Alpaydin & Kaynak 1998)",
+        "tfds": "MNIST (LeCun, Cortes, Burges 1998) through TensorFlow Datasets",
+        "idx": f"the idx files in {config.data.path}",
+    }[config.data.source]
+    layout = {"rows": "row by row", "pixels": "pixel by pixel", "permuted": "pixel by pixel in a fixed permuted order"}
+    pairs = ", two digits side by side" if config.data.pairs else ""
+    return f"{origin}{pairs}, read {layout[config.data.layout]}."
+
+
+def draw_mistakes(data: Data, probabilities: np.ndarray, rows: list[int]) -> Figure:
+    """Draws pictures of the test split, each with the right label and the model's."""
+    from .plots import pictures
+
+    def names(labels: np.ndarray) -> str:
+        return " ".join(data.classes[label] for label in np.atleast_1d(labels))
+
+    titles = [
+        f"#{row}: {names(data.test.labels[row])}, taken for {names(probabilities[row].argmax(-1))}"
+        f" ({probabilities[row].max(-1).min():.2f})"
+        for row in rows
+    ]
+    return pictures(data.test.inputs[rows], titles)
+
+
+PIPELINE = Pipeline(
+    name="mnist_rows",
+    task="Names the handwritten digit in a small gray picture (or two digits side by side), read row by row.",
+    limits=(
+        "Knows digits as in its training data: one (or, for pairs, two) centred, bright on dark, upright, of the size "
+        "it was trained on. It names a digit for any picture, also for one that shows none."
+    ),
+    primary="accuracy",
+    about_data=about_data,
+    config=RowsConfig,
+    load=load,
+    build=build,
+    augment=augment,
+    baselines={
+        "most_frequent": baselines.most_frequent,
+        "logistic_regression": baselines.logistic_regression,
+    },
+    draw_mistakes=draw_mistakes,
+    read_input=read_input,
+)
+
+if __name__ == "__main__":
+    cli.run_pipeline("mnist_rows")

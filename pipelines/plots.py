@@ -1,0 +1,79 @@
+"""Plots of a run, as matplotlib figures that need no display."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from . import files
+
+DPI = 120
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Writes a figure as PNG, whole."""
+    with files.whole(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=DPI)
+
+
+def learning_curves(history: pd.DataFrame) -> Figure:
+    """Loss and accuracy of training and validation by epoch; the best epoch is marked."""
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    best = history["epoch"][history["val_accuracy"].idxmax()]
+    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        axes.plot(history["epoch"], history[name], "o-", markersize=3, label="training")
+        axes.plot(history["epoch"], history[f"val_{name}"], "o-", markersize=3, label="validation")
+        axes.axvline(best, color="gray", linewidth=0.8, linestyle="--", label=f"kept: epoch {best}")
+        axes.set(xlabel="epoch", title=name, xlim=(0.5, len(history) + 0.5))
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+    axes.legend()
+    return figure
+
+
+def confusion_matrix(matrix: np.ndarray, classes: tuple[str, ...]) -> Figure:
+    """How often each class (row) was taken for each (column): shares as colours, counts as numbers."""
+    size = max(4.0, 0.5 * len(classes) + 1.5)
+    figure = Figure(figsize=(size, size), layout="constrained")
+    axes = figure.subplots()
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), count in np.ndenumerate(matrix):
+        colour = "white" if shares[row, column] > 0.5 else "black" if count else "lightgray"
+        axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=8)
+    ticks = range(len(classes))
+    axes.set(xlabel="taken for", ylabel="is", xticks=ticks, yticks=ticks, xticklabels=classes, yticklabels=classes)
+    return figure
+
+
+def pictures(images: np.ndarray, titles: list[str], columns: int = 5) -> Figure:
+    """A page of gray pictures with titles."""
+    rows = max(1, math.ceil(len(images) / columns))
+    figure = Figure(figsize=(2.3 * columns, 2.3 * rows), layout="constrained")
+    cells = np.atleast_1d(figure.subplots(rows, columns)).ravel()
+    for axes in cells:
+        axes.axis("off")
+    for axes, image, title in zip(cells, images, titles, strict=False):
+        axes.imshow(image, cmap="gray", vmin=0, vmax=255)
+        axes.set_title(title, fontsize=8)
+    if not titles:
+        figure.suptitle("no mistakes on the test split")
+    return figure
+
+
+def comparison(table: pd.DataFrame, metric: str, baselines: dict[str, float]) -> Figure:
+    """Mean and spread of a score by cell, beside the baselines as dashed lines."""
+    figure = Figure(figsize=(1.2 * len(table) + 3.5, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.errorbar(table["cell"], table[f"{metric}_mean"], yerr=table[f"{metric}_std"], fmt="o", capsize=4)
+    for name, score in baselines.items():
+        axes.axhline(score, linestyle="--", linewidth=0.9, color="gray")
+        axes.annotate(name, (1.01, score), xycoords=("axes fraction", "data"), va="center", fontsize=8)
+    axes.set(ylabel=f"test {metric} (mean, one standard deviation)")
+    axes.margins(x=0.2)
+    axes.grid(alpha=0.3, axis="y")
+    return figure

@@ -1,0 +1,204 @@
+"""Run folders: made, opened, resumed; and what can be asked of a finished one from Python.
+
+>>> from keras_recurrent.pipelines import runs
+>>> run = runs.open("saved_models/mnist_rows/latest")      # doctest: +SKIP
+>>> run.metrics["test"]["accuracy"]                        # doctest: +SKIP
+>>> run.predict(images)                                    # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import platform
+import sys
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import yaml
+
+from . import catalogue, config, files
+from .errors import DataError, UsageError, did_you_mean
+from .pipeline import Pipeline
+
+if TYPE_CHECKING:
+    import keras
+
+LATEST = "latest"
+LABELS = Path("export/labels.txt")
+PACKAGES = ("keras-recurrent", "tensorflow", "keras", "numpy", "scikit-learn", "ai-edge-litert")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder, its pipeline and its configuration."""
+
+    path: Path
+    pipeline: Pipeline
+    config: config.Config
+
+    @cached_property
+    def model(self) -> keras.Model:
+        """The trained Keras model: raw inputs in, probabilities out."""
+        import keras
+
+        path = self.path / "model.keras"
+        if not path.is_file():
+            raise DataError(f"{self.path} holds no trained model yet; finish it with: {self.resume_command}")
+        try:
+            return keras.saving.load_model(path)
+        except Exception as error:  # Keras raises whatever its parts raise on a damaged file
+            raise DataError(f"{path} is damaged and can't be loaded: {_first_line(error)}") from error
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What metrics.json holds."""
+        return self.read_json("metrics.json")
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the model's classes, in the order of its probabilities."""
+        path = self.path / LABELS
+        if not path.is_file():
+            raise DataError(f"{path} is missing; finish the run with: {self.resume_command}")
+        return tuple(path.read_text(encoding="utf-8").splitlines())
+
+    @property
+    def resume_command(self) -> str:
+        """The command that goes on with this run."""
+        return (
+            f"keras-recurrent run {self.pipeline.name} --output {self.path.parent.parent} "
+            f"--name {self.path.name} --resume"
+        )
+
+    def predict(self, inputs: np.ndarray) -> np.ndarray:
+        """Probabilities `[n, ..., classes]` for raw inputs `[n, ...]`, as in the training data."""
+        return np.asarray(self.model.predict(inputs, batch_size=256, verbose=0))
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """A JSON file of the run."""
+        path = self.path / name
+        if not path.is_file():
+            raise DataError(f"{self.path} has no {name} yet.")
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise DataError(f"{path} is damaged: {error}") from None
+
+    def write_json(self, name: str, value: dict[str, Any]) -> None:
+        """Writes a JSON file of the run, whole."""
+        files.write_text(self.path / name, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def new_path(pipeline: Pipeline, output: Path, name: str | None = None) -> Path:
+    """Where a new run will lie; a name for the present second if none is given.
+
+    Raises:
+        UsageError: If a run of that name exists, or the name is no plain folder name.
+    """
+    if name is not None and (name in ("", ".", "..", LATEST) or name.startswith(".") or "/" in name or "\\" in name):
+        raise UsageError(f"--name {name}: is no name for a run; use letters, digits, '-' and '_'.")
+    parent = output / pipeline.name
+    path = parent / name if name else unused(parent)
+    refuse_existing(path)
+    return path
+
+
+def refuse_existing(path: Path) -> None:
+    """Raises a UsageError if there is something at a new run's path."""
+    if path.exists():
+        raise UsageError(
+            f"the run {path} exists and is left as it is. Choose another --name, or go on with it by --resume."
+        )
+
+
+def create(path: Path, pipeline: Pipeline, settings: config.Config) -> Run:
+    """Makes the folder of a new run, whole, with its configuration and its environment."""
+    refuse_existing(path)
+    with files.whole(path) as temporary:
+        temporary.mkdir()
+        Run(temporary, pipeline, settings).write_json("environment.json", environment())
+        files.write_text(temporary / "config.yaml", settings.to_yaml())
+    return Run(path, pipeline, settings)
+
+
+def unused(parent: Path) -> Path:
+    """A path in a folder that does not exist yet, named for the present second."""
+    stamp = parent / time.strftime("%Y%m%d-%H%M%S")
+    later = (stamp.with_name(f"{stamp.name}-{number}") for number in itertools.count(2))
+    return next(path for path in itertools.chain([stamp], later) if not path.exists())
+
+
+def open(path: str | Path, output: Path = Path("saved_models")) -> Run:
+    """Opens a run folder.
+
+    Args:
+        path: The folder, or `PIPELINE/NAME` or `PIPELINE/latest` below `output`.
+        output: The folder of runs.
+
+    Raises:
+        DataError: If there is no such run, or its configuration is missing or damaged.
+    """
+    folder = _find(Path(path), output)
+    settings = folder / "config.yaml"
+    if not settings.is_file():
+        raise DataError(f"{folder} is no run folder: it has no config.yaml.")
+    try:
+        written = yaml.safe_load(settings.read_text(encoding="utf-8"))
+        pipeline = catalogue.load(written["pipeline"])
+        return Run(folder, pipeline, pipeline.config.model_validate(written))
+    except (UsageError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
+        raise DataError(f"{settings} is damaged: {_first_line(error)}") from None
+
+
+def _find(path: Path, output: Path) -> Path:
+    if path.name == LATEST and not path.is_dir():
+        for parent in (path.parent, output / path.parent):
+            if found := latest(parent):
+                return found
+        raise DataError(f"there is no run in {output / path.parent} yet.")
+    for folder in (path, output / path):
+        if folder.is_dir():
+            return folder
+    known = [f"{run.parent.name}/{run.name}" for run in output.glob("*/*") if (run / "config.yaml").is_file()]
+    raise DataError(f"there is no run {path}. {did_you_mean(str(path), known[-20:])}".strip())
+
+
+def latest(parent: Path) -> Path | None:
+    """The run in a folder that was begun last."""
+    begun = [settings for settings in parent.glob("*/config.yaml") if not settings.parent.name.startswith(".")]
+    return max(begun, key=lambda settings: settings.stat().st_mtime_ns).parent if begun else None
+
+
+def to_resume(pipeline: Pipeline, output: Path, name: str | None) -> Run:
+    """The run that `--resume` goes on with.
+
+    Raises:
+        DataError: If there is none.
+    """
+    parent = output / pipeline.name
+    path = parent / name if name else latest(parent)
+    if path is None or not path.is_dir():
+        raise DataError(f"there is no run {name or LATEST} in {parent} to resume; start one without --resume.")
+    return open(path)
+
+
+def environment() -> dict[str, Any]:
+    """What the run was made with: versions, system, the command."""
+    return {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "packages": {name: metadata.version(name) for name in PACKAGES},
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).strip().partition("\n")[0]

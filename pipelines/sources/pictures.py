@@ -1,0 +1,82 @@
+"""Gray pictures from image files and arrays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DataError
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
+LIGHT = 127
+
+
+def read_ink(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str]]:
+    """Reads a picture of ink as one array, bright on dark.
+
+    A colour picture is made gray, one of another size is resized, and one with a light border is inverted.
+
+    Args:
+        path: The image file.
+        shape: `(rows, columns)` to resize to.
+
+    Returns:
+        `[1, rows, columns]` uint8, and a note for each change.
+
+    Raises:
+        DataError: If the file is missing or is no picture.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    notes = []
+    try:
+        with Image.open(path) as opened:
+            picture = ImageOps.exif_transpose(opened)
+            if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+                picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA"))
+                notes.append("put on white")
+            if picture.mode != "L":
+                picture = picture.convert("L")
+                notes.append("made gray")
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file.") from None
+    except UnidentifiedImageError:
+        raise DataError(f"{path} is no picture that can be read; expected PNG, JPEG, an idx file or .npy.") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path} can't be read: {error}.") from None
+    rows, columns = shape
+    if picture.size != (columns, rows):
+        notes.append(f"resized from {picture.height} x {picture.width} to {rows} x {columns}")
+        picture = picture.resize((columns, rows), Image.Resampling.LANCZOS)
+    pixels = np.asarray(picture, np.uint8)
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    if np.median(border) > LIGHT:
+        pixels = 255 - pixels
+        notes.append("inverted, since its border is light")
+    return pixels[np.newaxis], notes
+
+
+def read_npy(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """Reads uint8 pictures `[n, rows, columns]`, or one `[rows, columns]`, from an `.npy` file.
+
+    Raises:
+        DataError: If the file is missing or damaged, or of another shape or type.
+    """
+    try:
+        pictures = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file.") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path} can't be read as an .npy file: {error}.") from None
+    if pictures.dtype != np.uint8:
+        raise DataError(f"{path} holds {pictures.dtype}, expected uint8 (0 background to 255 ink).")
+    return check_shape(pictures[np.newaxis] if pictures.shape == tuple(shape) else pictures, shape, path)
+
+
+def check_shape(pictures: np.ndarray, shape: tuple[int, ...], path: Path) -> np.ndarray:
+    """Refuses pictures that are not `[n, *shape]`."""
+    if pictures.shape[1:] != tuple(shape) or not len(pictures):
+        expected = " x ".join(map(str, shape))
+        raise DataError(f"{path} holds an array of shape {pictures.shape}; expected pictures of {expected}.")
+    return pictures

@@ -1,0 +1,1 @@
+"""What a run goes through, one file a stage."""

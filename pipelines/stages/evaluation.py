@@ -1,0 +1,90 @@
+"""Fourth stage: the test split, scored beside the baselines on the same rows."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .. import files, metrics, plots
+from ..pipeline import Pipeline
+from ..runs import Run
+from .data import Data
+
+
+def evaluate(run: Run, data: Data) -> dict[str, Any]:
+    """Scores the model and its baselines, and writes `metrics.json`, `predictions.csv` and the plots.
+
+    Returns:
+        What `metrics.json` holds.
+    """
+    began = time.perf_counter()
+    probabilities = run.predict(data.test.inputs)
+    labels, primary = data.test.labels, run.pipeline.primary
+    scores = metrics.classification(probabilities, labels)
+    beside = baseline_scores(run.pipeline, data)
+    matrix = metrics.confusion(probabilities, labels)
+    history = pd.read_csv(run.path / "history.csv")
+    value = {
+        "pipeline": run.pipeline.name,
+        "preset": run.config.preset,
+        "primary": primary,
+        "test": scores,
+        "intervals": metrics.intervals(metrics.classification, probabilities, labels, run.config.evaluation.bootstrap),
+        "baselines": beside,
+        "references": {},
+        "beats_baselines": all(scores[primary] > baseline[primary] for baseline in beside.values()),
+        "per_class": {
+            name: dict(zip(data.classes, column.tolist(), strict=True))
+            for name, column in metrics.per_class(matrix).items()
+        },
+        "confusion_matrix": matrix,
+        "examples": data.sizes(),
+        "parameters": int(run.model.count_params()),
+        "epochs": {"trained": len(history), "kept": int(history["epoch"][history["val_accuracy"].idxmax()])},
+        "seconds": {"train": float(history["seconds"].sum()), "evaluate": time.perf_counter() - began},
+    }
+    write_predictions(run, data, probabilities)
+    plots.save(plots.learning_curves(history), run.path / "plots/learning_curves.png")
+    plots.save(plots.confusion_matrix(matrix, data.classes), run.path / "plots/confusion_matrix.png")
+    worst = worst_mistakes(probabilities, labels, run.config.evaluation.mistakes)
+    plots.save(run.pipeline.draw_mistakes(data, probabilities, worst), run.path / "plots/worst_mistakes.png")
+    value = metrics.rounded(value)
+    run.write_json("metrics.json", value)
+    return value
+
+
+def baseline_scores(pipeline: Pipeline, data: Data) -> dict[str, dict[str, float]]:
+    """The scores of each baseline on the test split."""
+    answers = {name: baseline(data) for name, baseline in pipeline.baselines.items()}
+    return {name: metrics.classification(answer, data.test.labels) for name, answer in answers.items()}
+
+
+def worst_mistakes(probabilities: np.ndarray, labels: np.ndarray, count: int) -> list[int]:
+    """Rows that are wrong, those first whose right answer was thought least likely.
+
+    >>> worst_mistakes(np.array([[.9, .1], [.4, .6], [.8, .2]]), np.array([1, 1, 1]), 2)
+    [0, 2]
+    """
+    rows = len(labels)
+    likelihood = np.take_along_axis(probabilities, labels[..., None], axis=-1).reshape(rows, -1).prod(axis=1)
+    wrong = (probabilities.argmax(-1) != labels).reshape(rows, -1).any(axis=1)
+    order = np.argsort(likelihood, kind="stable")
+    return [int(row) for row in order if wrong[row]][:count]
+
+
+def write_predictions(run: Run, data: Data, probabilities: np.ndarray) -> None:
+    """Writes `predictions.csv`: the right label, the model's, and its probability, for each test row."""
+    rows = len(data.test)
+    names = np.array(data.classes)
+    table = pd.DataFrame({"row": np.arange(rows)})
+    of_labels = data.test.labels.reshape(rows, -1)
+    of_model = probabilities.reshape(rows, len(data.positions), -1)
+    for index, position in enumerate(data.positions):
+        table[position] = names[of_labels[:, index]]
+        table[f"predicted_{position}"] = names[of_model[:, index].argmax(-1)]
+        table[f"probability_{position}"] = of_model[:, index].max(-1).round(6)
+    table["right"] = (of_model.argmax(-1) == of_labels).all(axis=1)
+    files.write_text(run.path / "predictions.csv", table.to_csv(index=False))

@@ -1,0 +1,123 @@
+"""Last stage: the model's card, the README.md of a run."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from .. import files
+from ..runs import Run
+
+EXTRA_METRICS = {
+    "accuracy": "share of the examples that are wholly right",
+    "label_accuracy": "share of the single labels that are right",
+    "macro_f1": "mean of the classes' F1",
+    "log_loss": "nats a label, lower is better",
+    "calibration_error": "expected calibration error, 15 bins, lower is better",
+}
+
+
+def write_card(run: Run) -> None:
+    """Writes the card from `metrics.json`, and from `export/parity.json` where it is there already."""
+    scores = run.metrics
+    parity = run.path / "export" / "parity.json"
+    sections = [
+        f"# {run.pipeline.name}, preset {scores['preset']}",
+        run.pipeline.task,
+        f"**Data.** {run.pipeline.about_data(run.config)} " + _sizes(scores["examples"]),
+        _training(run, scores),
+        _verdict(scores),
+        _score_table(scores),
+        "![learning curves](plots/learning_curves.png)",
+        "![confusion matrix](plots/confusion_matrix.png)",
+        "![worst mistakes](plots/worst_mistakes.png)",
+        _export(json.loads(parity.read_text(encoding="utf-8"))) if parity.is_file() else "",
+        f"**Intended use.** {run.pipeline.task} For study, and as a starting point for similar data.",
+        f"**Limits.** {run.pipeline.limits}",
+        f"**Repeat it.**\n\n```\nkeras-recurrent run {run.pipeline.name} --config {run.path / 'config.yaml'}\n```",
+        _loading(),
+    ]
+    files.write_text(run.path / "README.md", "\n\n".join(section for section in sections if section) + "\n")
+
+
+def _sizes(examples: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} for {split}" for split, count in examples.items()) + "."
+
+
+def _training(run: Run, scores: dict[str, Any]) -> str:
+    model = ", ".join(f"{key} {value}" for key, value in run.config.model.model_dump(mode="json").items())
+    training = run.config.training
+    return (
+        f"**Model.** {model}: {scores['parameters']:,} parameters.\n\n"
+        f"**Training.** {scores['epochs']['trained']} epochs of Adam, batch {training.batch_size}, learning rate "
+        f"{training.learning_rate:g} ({training.schedule}), seed {training.seed}; the weights of epoch "
+        f"{scores['epochs']['kept']} are kept, the best on the validation split. It took "
+        f"{scores['seconds']['train']:.0f} s. Versions and machine are in `environment.json`, every setting in "
+        "`config.yaml`."
+    )
+
+
+def _verdict(scores: dict[str, Any]) -> str:
+    primary = scores["primary"]
+    best, score = max(((name, b[primary]) for name, b in scores["baselines"].items()), key=lambda pair: pair[1])
+    verdict = "better than every baseline" if scores["beats_baselines"] else "NOT better than every baseline"
+    return (
+        f"**Result.** Test {primary} {scores['test'][primary]:.4f}, {verdict} "
+        f"(the best of them, {best.replace('_', ' ')}: {score:.4f})."
+    )
+
+
+def _score_table(scores: dict[str, Any]) -> str:
+    names = list(scores["baselines"])
+    lines = [
+        "| metric | model | 95% interval | " + " | ".join(name.replace("_", " ") for name in names) + " | |",
+        "|---" * (len(names) + 4) + "|",
+    ]
+    for metric, value in scores["test"].items():
+        low, high = scores["intervals"].get(metric, (None, None))
+        interval = "" if low is None else f"{low:.4f} to {high:.4f}"
+        beside = " | ".join(f"{scores['baselines'][name][metric]:.4f}" for name in names)
+        lines.append(f"| {metric} | {value:.4f} | {interval} | {beside} | {EXTRA_METRICS[metric]} |")
+    return "\n".join(lines)
+
+
+def _export(parity: dict[str, Any]) -> str:
+    lines = [
+        f"**Export.** Each file was run in a process of its own, without this package, on the whole test split "
+        f"({parity['rows']} rows also at two batch sizes); differences are to the Keras model.",
+        "",
+        "| file | bytes | largest difference | test accuracy | ms an example | proven |",
+        "|---|---|---|---|---|---|",
+    ]
+    for artifact in parity["artifacts"].values():
+        difference, accuracy, time = (
+            "" if number is None else format(number, form)
+            for number, form in (
+                (artifact["max_abs_diff"], ".1e"),
+                ((artifact["test"] or {}).get("accuracy"), ".4f"),
+                (artifact["milliseconds_per_example"], ".3f"),
+            )
+        )
+        proven = "yes" if artifact["passed"] else f"NO: {artifact['reason']}"
+        lines.append(f"| {artifact['path']} | {artifact['bytes']:,} | {difference} | {accuracy} | {time} | {proven} |")
+    return "\n".join(lines)
+
+
+def _loading() -> str:
+    return """**Load it.**
+
+```python
+from keras_recurrent.pipelines import runs                 # with this package
+
+probabilities = runs.open("FOLDER_OF_THIS_FILE").predict(inputs)
+
+import tensorflow as tf                                    # with TensorFlow alone
+
+serve = tf.saved_model.load("export/saved_model/1").signatures["serving_default"]
+answers = serve(images=tf.constant(inputs))                # probabilities and labels
+
+from ai_edge_litert.interpreter import Interpreter         # with the TFLite runtime alone
+
+sequence = Interpreter("export/model.tflite").get_signature_runner("sequence")
+answers = sequence(images=inputs)                          # probabilities; names are in export/labels.txt
+```"""

@@ -1,0 +1,172 @@
+"""Third stage: `fit`, with checkpoints that a killed training goes on from."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+
+import keras
+import tensorflow as tf
+from rich.console import Console
+
+from .. import files
+from ..callbacks.checkpoint import BEST, Checkpoint, assign, read
+from ..callbacks.divergence import StopOnNaN
+from ..callbacks.progress import ShowProgress
+from ..config import Training
+from ..errors import UsageError
+from ..runs import LABELS, Run
+from .data import Data, evaluation_batches, training_batches
+
+MONITOR = "val_accuracy"
+PLATEAU = {"factor": 0.2, "patience": 3}
+EXPONENTIAL_END = 0.01
+
+
+def train(run: Run, data: Data, console: Console) -> None:
+    """Trains from the last completed epoch on, and writes `model.keras` with the weights of the best one.
+
+    The model is trained in the configured precision and kept in float32, which is what its weights are in any case.
+
+    Raises:
+        PipelineError: If the loss becomes NaN, or the folder can't be written.
+        DataError: If a checkpoint is damaged.
+    """
+    keras.backend.clear_session()
+    settings = run.config.training
+    keras.utils.set_random_seed(settings.seed)
+    steps = math.ceil(len(data.train) / settings.batch_size)
+    with strategy(settings.devices).scope():
+        model = run.pipeline.build(run.config, data, settings.precision)
+        model.compile(
+            optimizer(settings, steps),
+            loss="sparse_categorical_crossentropy",
+            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+            jit_compile=settings.jit_compile,
+        )
+        model.optimizer.build(model.trainable_variables)
+    counters = _scheduling_callbacks(settings)
+    checkpoint = Checkpoint(run.path / "checkpoints", run.path / "history.csv", MONITOR, counters)
+    checkpoint.restore(model)
+    if checkpoint.epochs < settings.epochs and not checkpoint.stopped:
+        _fit(run, data, model, checkpoint, ShowProgress(console, steps, settings.epochs, checkpoint.epochs))
+    best = run.path / "checkpoints" / BEST
+    final = run.pipeline.build(run.config, data, "float32")
+    assign(final.weights, read(best)["variables"], best)
+    files.write_text(run.path / LABELS, "".join(f"{name}\n" for name in data.classes))
+    with files.whole(run.path / "model.keras") as temporary:
+        final.save(temporary)
+
+
+def _fit(run: Run, data: Data, model: keras.Model, checkpoint: Checkpoint, progress: ShowProgress) -> None:
+    settings = run.config.training
+    epochs = range(checkpoint.epochs, settings.epochs)
+    augment = run.pipeline.augment(run.config)
+    batches = training_batches(data.train, settings.batch_size, settings.seed, epochs, augment)
+    with contextlib.closing(progress):
+        model.fit(
+            batches,
+            validation_data=evaluation_batches(data.validation),
+            initial_epoch=epochs.start,
+            epochs=epochs.stop,
+            steps_per_epoch=progress.steps,
+            callbacks=[
+                StopOnNaN(settings),
+                keras.callbacks.TensorBoard(run.path / "tensorboard", write_graph=False),
+                *checkpoint.counters,
+                progress,
+                checkpoint,
+            ],
+            verbose=0,
+        )
+
+
+def optimizer(settings: Training, steps: int) -> keras.optimizers.Optimizer:
+    """Adam with clipping by the global norm, decoupled weight decay, and the schedule that was named.
+
+    Args:
+        settings: The section `training`.
+        steps: Steps an epoch.
+    """
+    adam = keras.optimizers.Adam(
+        schedule(settings, steps), weight_decay=settings.weight_decay or None, global_clipnorm=settings.clip_norm
+    )
+    return keras.optimizers.LossScaleOptimizer(adam) if settings.precision == "mixed_float16" else adam
+
+
+def schedule(settings: Training, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """The learning rate as a function of the step.
+
+    >>> rate = schedule(Training(epochs=10, learning_rate=0.1, warmup_epochs=2), steps=5)
+    >>> [round(float(rate(step)), 3) for step in (0, 5, 10, 30, 50)]
+    [0.0, 0.05, 0.1, 0.05, 0.0]
+    """
+    warmup = round(settings.warmup_epochs * steps)
+    total = max(settings.epochs * steps - warmup, 1)
+    match settings.schedule:
+        case "cosine":
+            return keras.optimizers.schedules.CosineDecay(
+                0.0 if warmup else settings.learning_rate,
+                total,
+                warmup_target=settings.learning_rate if warmup else None,
+                warmup_steps=warmup,
+            )
+        case "exponential":
+            after = keras.optimizers.schedules.ExponentialDecay(settings.learning_rate, total, EXPONENTIAL_END)
+        case _:
+            after = settings.learning_rate
+    return WarmUp(after, warmup) if warmup else after
+
+
+@keras.saving.register_keras_serializable("keras_recurrent")
+class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
+    """A linear rise from zero over some steps, then another schedule from its own beginning.
+
+    Args:
+        after: A rate or a schedule.
+        steps: Length of the rise.
+    """
+
+    def __init__(self, after: float | keras.optimizers.schedules.LearningRateSchedule, steps: int) -> None:
+        self.after, self.steps = after, steps
+
+    def __call__(self, step: keras.KerasTensor) -> keras.KerasTensor:
+        """The rate at a step."""
+        step = keras.ops.cast(step, "float32")
+        later = keras.ops.maximum(step - self.steps, 0.0)
+        rate = self.after(later) if callable(self.after) else self.after
+        return rate * keras.ops.minimum(step / self.steps, 1.0)
+
+    def get_config(self) -> dict:
+        """For serialisation."""
+        return {"after": keras.saving.serialize_keras_object(self.after), "steps": self.steps}
+
+
+def _scheduling_callbacks(settings: Training) -> dict[keras.callbacks.Callback, tuple[str, ...]]:
+    """Callbacks that steer the training, each with the counters that a checkpoint must keep."""
+    chosen: dict[keras.callbacks.Callback, tuple[str, ...]] = {}
+    if settings.patience is not None:
+        early = keras.callbacks.EarlyStopping(MONITOR, patience=settings.patience, mode="max")
+        chosen[early] = ("wait", "best", "best_epoch", "stopped_epoch")
+    if settings.schedule == "plateau":
+        plateau = keras.callbacks.ReduceLROnPlateau(MONITOR, mode="max", **PLATEAU)
+        chosen[plateau] = ("wait", "best", "cooldown_counter")
+    return chosen
+
+
+def strategy(devices: list[str] | None) -> tf.distribute.Strategy:
+    """Where to train: on several devices together (MirroredStrategy), or on the only one.
+
+    Args:
+        devices: Names such as `GPU:0`; None for every GPU there is.
+
+    Raises:
+        UsageError: If a device does not exist.
+    """
+    present = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices()]
+    chosen = devices if devices is not None else [name for name in present if name.startswith("GPU")]
+    if missing := set(chosen) - set(present):
+        raise UsageError(f"training.devices: there is no {', '.join(sorted(missing))}; there are {', '.join(present)}.")
+    if len(chosen) > 1:
+        return tf.distribute.MirroredStrategy(chosen)
+    return tf.distribute.OneDeviceStrategy(f"/{chosen[0]}") if chosen else tf.distribute.get_strategy()

@@ -1,0 +1,141 @@
+"""What the verbs of the command line do; each can be called from Python just as well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from . import catalogue, config, runs
+from .errors import UsageError
+from .request import Request
+
+
+def train(request: Request, console: Console) -> runs.Run:
+    """Trains, in a new run folder or in the one that is resumed."""
+    run, data = _begin(request)
+    _train(run, data, console)
+    return run
+
+
+def run(request: Request, console: Console) -> runs.Run:
+    """Trains, evaluates, exports; a resumed run goes on where it stopped."""
+    run, data = _begin(request)
+    if _is_proven(run):
+        console.print(f"{run.path} is finished: trained, evaluated, exported and proven.", soft_wrap=True)
+        return run
+    _train(run, data, console)
+    if not (run.path / "metrics.json").is_file():
+        _evaluate(run, data, console)
+    _export(run, data, console)
+    return run
+
+
+def evaluate(run: runs.Run, console: Console) -> None:
+    """Scores a trained run again."""
+    _ = run.model
+    _evaluate(run, run.pipeline.load(run.config), console)
+
+
+def export(run: runs.Run, console: Console) -> None:
+    """Exports and proves a trained run again."""
+    _ = run.model
+    _export(run, run.pipeline.load(run.config), console)
+
+
+def predict(run: runs.Run, paths: Sequence[Path], console: Console) -> pd.DataFrame:
+    """Predicts for the contents of files.
+
+    Returns:
+        A row for each example: `input` (the file), `row` in it, `label`, and the `probability` of that label.
+    """
+    shape = tuple(run.model.input_shape[1:])
+    parts = []
+    for path in paths:
+        inputs, notes = run.pipeline.read_input(path, shape)
+        if notes:
+            console.print(f"{path}: {', '.join(notes)}", highlight=False, soft_wrap=True)
+        parts.append((path, inputs))
+    rows = [(str(path), row) for path, inputs in parts for row in range(len(inputs))]
+    probabilities = run.predict(np.concatenate([inputs for _, inputs in parts]))
+    names = np.array(run.classes)[probabilities.argmax(-1)].reshape(len(rows), -1)
+    table = pd.DataFrame(rows, columns=["input", "row"])
+    table["label"] = [" ".join(labels) for labels in names]
+    table["probability"] = probabilities.max(-1).reshape(len(rows), -1).prod(axis=1).round(6)
+    return table
+
+
+def _begin(request: Request) -> tuple[runs.Run, Any]:
+    """The run folder, and the data: loaded first, so that unusable data leaves no folder behind."""
+    catalogue.check(request.pipeline, request.preset)
+    pipeline = catalogue.load(request.pipeline)
+    if request.resume:
+        run = runs.to_resume(pipeline, request.output, request.name)
+        _same_settings(request, run)
+        return run, pipeline.load(run.config)
+    settings = request.resolve()
+    path = runs.new_path(pipeline, request.output, request.name)
+    data = pipeline.load(settings)
+    return runs.create(path, pipeline, settings), data
+
+
+def _same_settings(request: Request, run: runs.Run) -> None:
+    """Refuses options that differ from those of the run that is resumed."""
+    written = run.config.model_dump(mode="json")
+    typed = config.typed_layers(request.pipeline, request.file, request.assignments)
+    preset = request.preset or typed.preset or run.config.preset
+    differing = [] if preset == run.config.preset else [f"--preset {preset} (the run has {run.config.preset})"]
+    asked = config.resolve(type(run.config), request.pipeline, preset, request.file, request.assignments)
+    for section, key in sorted(typed.keys()):
+        value = asked.model_dump(mode="json")[section][key]
+        if value != written[section][key]:
+            differing.append(f"{section}.{key}={value} (the run has {written[section][key]})")
+    if differing:
+        raise UsageError(
+            f"--resume goes on with the settings of {run.path}; these differ: {', '.join(differing)}. "
+            "Leave them out, or start a new run."
+        )
+
+
+def _is_trained(run: runs.Run) -> bool:
+    return (run.path / "model.keras").is_file()
+
+
+def _is_proven(run: runs.Run) -> bool:
+    parity = run.path / "export" / "parity.json"
+    return parity.is_file() and all(a["passed"] for a in run.read_json("export/parity.json")["artifacts"].values())
+
+
+def _train(run: runs.Run, data: Any, console: Console) -> None:
+    if _is_trained(run):
+        console.print(f"{run.path} is trained already.", soft_wrap=True)
+        return
+    console.print(f"training in {run.path}", highlight=False, soft_wrap=True)
+    from .stages.training import train
+
+    train(run, data, console)
+
+
+def _evaluate(run: runs.Run, data: Any, console: Console) -> None:
+    console.print("evaluating, beside the baselines")
+    from .stages.evaluation import evaluate
+    from .stages.report import write_card
+
+    evaluate(run, data)
+    write_card(run)
+
+
+def _export(run: runs.Run, data: Any, console: Console) -> None:
+    console.print("exporting, and proving each file in a process of its own")
+    from .stages.export import export
+    from .stages.report import write_card
+
+    try:
+        export(run, data)
+    finally:
+        if (run.path / "metrics.json").is_file():
+            write_card(run)
