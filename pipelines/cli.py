@@ -43,8 +43,8 @@ class Verbs(TyperGroup):
         except Exception as error:
             if debugging:
                 raise
-            first_line = (str(error) or type(error).__name__).strip().partition("\n")[0]
-            typer.echo(f"error: {type(error).__name__}: {first_line} (--debug shows where)", err=True)
+            *_, last_line = ["", *str(error).strip().splitlines()]
+            typer.echo(f"error: {type(error).__name__}: {last_line.strip()} (--debug shows where)", err=True)
             raise typer.Exit(1) from error
 
 

@@ -41,6 +41,7 @@ class DataSection(Section):
     """Keys that only some sources use, such as `{"path": {"idx"}}`; every other key is for all of them."""
 
     source: str
+    """Where the data comes from."""
 
 
 class RecurrentModel(Section):
@@ -64,7 +65,9 @@ class Training(Section):
     """How the model is fitted."""
 
     epochs: PositiveInt = 10
+    """Times that every training example is seen."""
     batch_size: PositiveInt = 64
+    """Examples a step, over all devices together."""
     learning_rate: PositiveFloat = 1e-3
     """Peak learning rate of Adam."""
     schedule: Literal["constant", "cosine", "exponential", "plateau"] = "cosine"
@@ -79,11 +82,13 @@ class Training(Section):
     patience: PositiveInt | None = None
     """Epochs without a better validation score after which training stops; null never stops early."""
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
+    """Of the computation in training; the kept model is float32 in any case."""
     jit_compile: bool = False
     """Compiles the training step with XLA."""
     devices: list[str] | None = None
     """Devices to train on together, such as [GPU:0, GPU:1]; null takes every GPU there is, or else the CPU."""
     seed: NonNegativeInt = 0
+    """Of the first weights, the dropout masks, the order of the data and its augmentation."""
 
     @model_validator(mode="after")
     def _plateau_has_no_warmup(self) -> Training:

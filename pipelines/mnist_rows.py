@@ -45,6 +45,7 @@ class RowsData(DataSection):
     }
 
     source: Literal["digits", "tfds", "idx"] = "digits"
+    """scikit-learn's digits, MNIST by TensorFlow Datasets, or idx files."""
     path: Path | None = None
     """Folder of the four idx files, gzipped or not."""
     data_dir: Path | None = None
@@ -156,36 +157,22 @@ def build(config: RowsConfig, data: Data, precision: str) -> keras.Model:
 
 
 def augment(config: RowsConfig) -> Augment | None:
-    """One random affine map an image: turned, scaled, slanted and moved about its centre."""
+    """One random affine map a digit; in a pair, each digit has its own."""
     data = config.data
     if not (data.rotation or data.zoom or data.shear or data.shift):
         return None
+    from .stages.augmentation import random_affine
 
     def change(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        return random_affine(images, seed, data.rotation, data.zoom, data.shear, data.shift)
+
+    def change_halves(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         import tensorflow as tf
 
-        count, size = tf.shape(images)[0], tf.cast(tf.shape(images)[1:3], tf.float32)
-        span = [np.deg2rad(data.rotation), data.zoom, data.zoom, data.shear, data.shift, data.shift]
-        drawn = tf.random.stateless_uniform((count, 6), seed, -1.0, 1.0) * tf.constant(span, tf.float32)
-        angle, zoom_x, zoom_y, shear, shift_x, shift_y = tf.unstack(drawn, axis=1)
-        # [x', y'] = R(angle) [[1 + zoom_x, shear], [0, 1 + zoom_y]] ([x, y] - centre) + centre + shift
-        cos, sin = tf.cos(angle), tf.sin(angle)
-        a, b = cos * (1 + zoom_x), cos * shear - sin * (1 + zoom_y)
-        d, e = sin * (1 + zoom_x), sin * shear + cos * (1 + zoom_y)
-        centre_y, centre_x = (size[0] - 1) / 2, (size[1] - 1) / 2
-        c = centre_x + shift_x - a * centre_x - b * centre_y
-        f = centre_y + shift_y - d * centre_x - e * centre_y
-        zero = tf.zeros_like(a)
-        return tf.raw_ops.ImageProjectiveTransformV3(
-            images=images[..., tf.newaxis],
-            transforms=tf.stack([a, b, c, d, e, f, zero, zero], axis=1),
-            output_shape=tf.shape(images)[1:3],
-            interpolation="BILINEAR",
-            fill_mode="CONSTANT",
-            fill_value=0.0,
-        )[..., 0]
+        halves = tf.concat(tf.split(images, 2, axis=2), axis=0)
+        return tf.concat(tf.split(change(halves, seed), 2, axis=0), axis=2)
 
-    return change
+    return change_halves if data.pairs else change
 
 
 def read_input(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str]]:

@@ -33,9 +33,7 @@ def whole_folder(path):
         new = workplace / "new"
         new.mkdir()
         yield new
-        if path.exists():
-            os.rename(path, workplace / "old")
-        os.rename(new, path)
+        _replace_folder(path, new, workplace / "old")
     finally:
         shutil.rmtree(workplace, ignore_errors=True)
 
@@ -68,6 +66,17 @@ def captured_output():
             for descriptor, copy in saved.items():
                 os.dup2(copy, descriptor)
                 os.close(copy)
+
+
+def _replace_folder(path, new, old):
+    if path.exists():
+        os.rename(path, old)
+    try:
+        os.rename(new, path)
+    except OSError:
+        if old.exists():
+            os.rename(old, path)
+        raise
 
 
 def _umask():

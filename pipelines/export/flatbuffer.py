@@ -5,18 +5,16 @@ from ai_edge_litert import schema_py_generated as schema
 from .errors import ExportError
 
 IDENTIFIER = b"TFL3"
-BUILTIN_NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
 
 
-def operations(content):
-    """The names of the operations in a TensorFlow Lite flatbuffer.
+def custom_operations(content):
+    """The operations in a TensorFlow Lite flatbuffer that are not builtin.
 
     Args:
         content: Bytes of the file.
 
     Returns:
-        Tuple of two sorted lists: the builtin operations, and the custom ones (a TensorFlow operation run by the Flex
-        delegate is a custom one whose name begins with `Flex`).
+        Sorted list of names. An operation that the Flex delegate runs begins with `Flex`.
 
     Raises:
         ExportError: If the bytes are not a TensorFlow Lite flatbuffer.
@@ -26,16 +24,10 @@ def operations(content):
     try:
         model = schema.Model.GetRootAs(content)
         codes = [model.OperatorCodes(index) for index in range(model.OperatorCodesLength())]
-        builtin, custom = set(), set()
-        for code in codes:
-            number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-            if number == schema.BuiltinOperator.CUSTOM:
-                custom.add(code.CustomCode().decode())
-            else:
-                builtin.add(BUILTIN_NAMES.get(number, str(number)))
+        custom = [code for code in codes if code.DeprecatedBuiltinCode() == schema.BuiltinOperator.CUSTOM]
+        return sorted({code.CustomCode().decode() for code in custom})
     except Exception as error:  # a broken flatbuffer raises whatever its broken offsets lead to
         raise ExportError(f"This is not a whole TensorFlow Lite file: {error}") from error
-    return sorted(builtin), sorted(custom)
 
 
 def require_builtin_only(content):
@@ -47,6 +39,6 @@ def require_builtin_only(content):
     Raises:
         ExportError: If it needs a custom or a Flex operation; the message names it.
     """
-    _, custom = operations(content)
+    custom = custom_operations(content)
     if custom:
         raise ExportError(f"The file needs operations that are not builtin: {', '.join(custom)}.")

@@ -122,7 +122,7 @@ def _walk_in_blocks(step, sequences, carried, collect):
 
 
 def _walk(step, sequences, carried, buffers):
-    """Walks step by step, and writes the first of what is carried into the buffers."""
+    """Walks step by step. What is carried begins with the outputs; each is written into its buffer, if it has one."""
     time_steps = tf.shape(sequences[0])[0]
 
     def body(time, carried, buffers):
@@ -161,8 +161,8 @@ def _zeros_like_output(output, batch):
     """Zeros of the shape of an output, without computing the output where its static shape tells enough."""
     static = output.shape.as_list()
     dynamic = tf.shape(output)
-    shape = [batch] + [dynamic[axis] if size is None else size for axis, size in enumerate(static)][1:]
-    zeros = tf.zeros(shape, output.dtype)
+    sizes = [dynamic[axis] if size is None else size for axis, size in enumerate(static)]
+    zeros = tf.zeros([batch, *sizes[1:]], output.dtype)
     zeros.set_shape(output.shape)
     return zeros
 

@@ -44,9 +44,13 @@ def check_export(artifacts, inputs, expected, score, primary, rows=64, tolerance
 
     Example:
 
-    >>> report = check_export({"tflite": "model.tflite"}, x_test, model.predict(x_test), score, "accuracy")
-    >>> report["artifacts"]["tflite"]["passed"]
-    True
+    ```python
+    def score(probabilities):
+        return {"accuracy": (probabilities.argmax(axis=-1) == y_test).mean()}
+
+    report = check_export({"tflite": "model.tflite"}, x_test, model.predict(x_test), score, "accuracy")
+    report["artifacts"]["tflite"]["passed"]
+    ```
     """
     unknown = sorted(set(artifacts) - set(TOLERANCES))
     if unknown:
@@ -62,13 +66,12 @@ def check_export(artifacts, inputs, expected, score, primary, rows=64, tolerance
         inputs_path = Path(folder) / "inputs.npz"
         write_inputs(inputs_path, inputs)
         for kind, path in artifacts.items():
-            entry = entries[kind] = _new_entry(path, tolerances[kind])
-            problems = []
+            entry = entries[kind] = _new_entry(kind, path, tolerances[kind])
             try:
-                entry["builtin_only"] = _is_builtin_only(kind, path)
+                _check_operations(entry, kind)
                 results = run_alone(kind, path, inputs_path, rows)
                 worst_row = _measure(entry, results, expected, score)
-                problems += _repetition_problems(results) + _label_problems(results, class_names)
+                problems = _repetition_problems(results) + _label_problems(results, class_names)
                 if kind in FLOAT_KINDS:
                     problems += _score_problems(entry, results["scores"], expected)
                 else:
@@ -81,21 +84,28 @@ def check_export(artifacts, inputs, expected, score, primary, rows=64, tolerance
     return {"rows": rows, "artifacts": entries}
 
 
-def _new_entry(path, tolerance):
-    entry = dict.fromkeys(("path", "bytes", "max_abs_diff", "tolerance", "test"))
-    entry.update(milliseconds_per_example=None, builtin_only=None, passed=False)
-    files = [file for file in Path(path).rglob("*") if file.is_file()] if Path(path).is_dir() else [Path(path)]
-    size = sum(file.stat().st_size for file in files if file.exists())
-    return entry | {"path": str(path), "bytes": size, "tolerance": tolerance, "test": {}}
+def _new_entry(kind, path, tolerance):
+    path = Path(path)
+    files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+    return {
+        "path": str(path),
+        "bytes": sum(file.stat().st_size for file in files if file.exists()),
+        "max_abs_diff": None,
+        "tolerance": tolerance,
+        "test": {},
+        "milliseconds_per_example": None,
+        "builtin_only": None if kind == "saved_model" else False,
+        "passed": False,
+    }
 
 
-def _is_builtin_only(kind, path):
-    if not Path(path).exists():
+def _check_operations(entry, kind):
+    path = Path(entry["path"])
+    if not path.exists():
         raise ExportError("There is no such file or folder.")
-    if kind == "saved_model":
-        return None
-    require_builtin_only(Path(path).read_bytes())
-    return True
+    if kind != "saved_model":
+        require_builtin_only(path.read_bytes())
+        entry["builtin_only"] = True
 
 
 def _measure(entry, results, expected, score):

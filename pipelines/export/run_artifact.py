@@ -7,11 +7,9 @@ which needs TensorFlow alone, or `tflite`, which needs NumPy and LiteRT alone.
 import sys
 import time
 
+import numpy as np
+
 BLOCKED = {"saved_model": ["keras_recurrent", "keras"], "tflite": ["keras_recurrent", "keras", "tensorflow"]}
-sys.modules.update(dict.fromkeys(BLOCKED[sys.argv[1]]))
-
-import numpy as np  # noqa: E402
-
 BATCH_SIZE = 256
 WARM_UP, TIMED = 3, 100
 
@@ -89,6 +87,7 @@ def milliseconds_per_example(run, inputs, total):
 
 
 def main(runtime, path, inputs_path, results_path, rows):
+    sys.modules.update(dict.fromkeys(BLOCKED[runtime]))  # from here on, importing one of them is an error
     run, types = {"saved_model": load_saved_model, "tflite": load_tflite}[runtime](path)
     inputs = read_inputs(inputs_path, types)
     total = len(next(iter(inputs.values())))

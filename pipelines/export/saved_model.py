@@ -21,8 +21,8 @@ def export_saved_model(model, path, serve=None):
     """Writes a Keras model as a SavedModel that needs TensorFlow alone.
 
     The SavedModel has one signature, `serving_default`, that takes what the model takes, under the same input names.
-    It runs on any device: no cuDNN kernel is inside, wherever it was exported. An older folder at `path` is replaced
-    when the new one is complete.
+    It runs on any device: no cuDNN kernel is inside, wherever it was exported, and layers in mixed precision compute in
+    float32. An older folder at `path` is replaced when the new one is complete.
 
     Args:
         model: A built Functional or Sequential Keras model.
@@ -31,16 +31,25 @@ def export_saved_model(model, path, serve=None):
             named tensors. By default the outputs carry the names that they have in the model.
 
     Raises:
-        ValueError: If the model is not built.
+        ValueError: If the model is not built, is neither Functional nor Sequential, or has an input name that cannot
+            stand in a signature.
         ExportError: If the model cannot be saved, or if what was saved holds a cuDNN kernel or a path of this machine.
 
     Example:
 
-    >>> model = keras.Sequential([keras.Input((None, 28), name="rows"), keras.layers.LSTM(64), keras.layers.Dense(10)])
-    >>> names = tf.constant(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
-    >>> export_saved_model(model, "saved_model/1", lambda scores: {"labels": tf.gather(names, tf.argmax(scores, -1))})
-    >>> tf.saved_model.load("saved_model/1").signatures["serving_default"](rows=x)["labels"].shape
-    TensorShape([3])
+    ```python
+    rows = keras.Input((None, 28), name="rows")
+    scores = keras.layers.Dense(2, activation="softmax")(keras.layers.LSTM(64)(rows))
+    names = tf.constant(["down", "up"])
+
+    def serve(scores):
+        return {"probabilities": scores, "labels": tf.gather(names, tf.argmax(scores, axis=-1))}
+
+    export_saved_model(keras.Model(rows, scores), "saved_model/1", serve)
+
+    model = tf.saved_model.load("saved_model/1")
+    model.signatures["serving_default"](rows=x)["labels"]
+    ```
     """
     check_keras()
     with whole_folder(path) as folder:

@@ -22,7 +22,8 @@ def export_tflite(model, path, quantization=None):
 
     The file has one signature, `sequence`. Its inputs and outputs carry the names that they have in the model; a layer
     that gives several outputs gives `name, name_1, ...`. Batch and time are dynamic where the model leaves them
-    `None`. Any recurrent layer that runs on the loop of Keras is exported, custom cells and masks included.
+    `None`. Any recurrent layer that runs on the loop of Keras is exported, custom cells and masks included. Layers in
+    mixed precision compute in float32, and `TimeDistributed` folds time into the batch.
 
     Args:
         model: A built Functional or Sequential Keras model.
@@ -31,17 +32,21 @@ def export_tflite(model, path, quantization=None):
             (weights in 16 bits, half of the size). Small tensors stay as they are.
 
     Raises:
-        ValueError: If the model is not built, or the quantization is unknown.
+        ValueError: If the model is not built, is neither Functional nor Sequential, has an input name that cannot
+            stand in a signature, or if the quantization is unknown.
         ExportError: If the model needs an operation that is not builtin (the message names it), or cannot be
             converted for another reason.
 
     Example:
 
-    >>> model = keras.Sequential([keras.Input((None, 28)), keras.layers.LSTM(64), keras.layers.Dense(10)])
-    >>> export_tflite(model, "model.tflite")
-    >>> interpreter = ai_edge_litert.interpreter.Interpreter("model.tflite")
-    >>> interpreter.get_signature_runner("sequence")(input_layer=x)["dense"].shape
-    (3, 10)
+    ```python
+    rows = keras.Input((None, 28), name="rows")
+    scores = keras.layers.Dense(10, name="scores")(keras.layers.LSTM(64)(rows))
+    export_tflite(keras.Model(rows, scores), "model.tflite")
+
+    interpreter = ai_edge_litert.interpreter.Interpreter("model.tflite")
+    interpreter.get_signature_runner("sequence")(rows=x)["scores"]
+    ```
     """
     if quantization not in QUANTIZATIONS:
         choices = ", ".join(repr(choice) for choice in QUANTIZATIONS)

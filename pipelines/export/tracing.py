@@ -1,9 +1,9 @@
 """Traces a Keras model as one TensorFlow function with named inputs and named outputs."""
 
 import contextlib
+import itertools
 import keyword
 import re
-from collections import Counter
 
 import keras
 import tensorflow as tf
@@ -45,10 +45,9 @@ def trace(model, name, serve=None):
     module = tf.Module(name=name)
     module.held = [*trainable, *non_trainable, *_lookup_tables(model)]
     module.serve = serve
-    module.infer = tf.function(infer, autograph=False)
     specs = {tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype, name=tensor.name) for tensor in model.inputs}
     with without_cudnn(model), _in_float32(model):
-        return module, module.infer.get_concrete_function(**specs)
+        return module, tf.function(infer, autograph=False).get_concrete_function(**specs)
 
 
 def as_functional(model):
@@ -74,11 +73,10 @@ def as_functional(model):
 
 def output_names(model):
     """The output names of a Functional model, made unique: a layer that returns three tensors gives `x, x_1, x_2`."""
-    seen = Counter()
     names = []
     for name in model.output_names:
-        names.append(f"{name}_{seen[name]}" if seen[name] else name)
-        seen[name] += 1
+        numbered = (f"{name}_{number}" for number in itertools.count(1) if f"{name}_{number}" not in model.output_names)
+        names.append(next(free for free in itertools.chain([name], numbered) if free not in names))
     return names
 
 
@@ -87,7 +85,7 @@ def _input_names(model):
     for name in names:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or keyword.iskeyword(name):
             raise ValueError(
-                f"The input name {name!r} cannot stand in a signature; rename the input: a letter, then letters, digits and `_`."
+                f"The input name {name!r} cannot stand in a signature. Take a letter, then letters, digits and `_`."
             )
     return names
 

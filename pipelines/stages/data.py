@@ -85,7 +85,7 @@ def training_batches(
     def batch(chosen: tf.Tensor, epoch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         x = tf.gather(inputs, chosen)
         if augment is not None:
-            x = augment(x, tf.stack([tf.cast(seed, tf.int64) + (epoch << 32), chosen[0]]))
+            x = augment(x, tf.stack([tf.cast(seed, tf.int64), epoch * len(split) + chosen[0]]))
         return x, tf.gather(labels, chosen)
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:

@@ -86,5 +86,5 @@ def write_predictions(run: Run, data: Data, probabilities: np.ndarray) -> None:
         table[position] = names[of_labels[:, index]]
         table[f"predicted_{position}"] = names[of_model[:, index].argmax(-1)]
         table[f"probability_{position}"] = of_model[:, index].max(-1).round(6)
-    table["right"] = (of_model.argmax(-1) == of_labels).all(axis=1)
+    table["correct"] = (of_model.argmax(-1) == of_labels).all(axis=1)
     files.write_text(run.path / "predictions.csv", table.to_csv(index=False))

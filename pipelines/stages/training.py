@@ -77,6 +77,7 @@ def _fit(run: Run, data: Data, model: keras.Model, checkpoint: Checkpoint, progr
                 progress,
                 checkpoint,
             ],
+            shuffle=False,
             verbose=0,
         )
 

@@ -1,0 +1,226 @@
+"""TensorFlow Lite files of recurrent models: the values of Keras at any batch size and length, builtin operations."""
+
+import keras
+import numpy as np
+import pytest
+from export_models import FEATURES, assert_same, randomise, runner, softmax_rows
+from keras import layers, ops
+from keras_recurrent.pipelines.export import ExportError, export_tflite
+
+SIZES = [(2, 5), (3, 70), (1, 32), (2, 64), (3, 1)]
+
+
+class LeakyCell(layers.Layer):
+    """A cell with a nested state, a step counter and a running mean, that no built-in layer has."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.state_size = [units, [units, 1]]
+        self.output_size = units
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(shape=(input_shape[-1], self.units), name="kernel")
+        self.recurrent = self.add_weight(shape=(self.units, self.units), name="recurrent")
+
+    def get_initial_state(self, batch_size=None):
+        return [ops.zeros((batch_size, self.units)), [ops.ones((batch_size, self.units)), ops.zeros((batch_size, 1))]]
+
+    def call(self, inputs, states, training=False):
+        h, (mean, count) = states
+        h = ops.tanh(ops.matmul(inputs, self.kernel) + ops.matmul(h, self.recurrent))
+        count = count + 1.0
+        mean = mean + (h - mean) / count
+        return h + mean, [h, [mean, count]]
+
+
+def sequential(*parts):
+    return randomise(keras.Sequential([keras.Input((None, FEATURES), name="x"), *parts]))
+
+
+MODELS = {
+    "simple_rnn": lambda: sequential(layers.SimpleRNN(5)),
+    "lstm": lambda: sequential(layers.LSTM(5)),
+    "lstm_sequences": lambda: sequential(layers.LSTM(5, return_sequences=True)),
+    "lstm_dropout": lambda: sequential(layers.LSTM(5, dropout=0.3, recurrent_dropout=0.3, return_sequences=True)),
+    "gru_reset_after": lambda: sequential(layers.GRU(5, reset_after=True)),
+    "gru_reset_before": lambda: sequential(layers.GRU(5, reset_after=False, return_sequences=True)),
+    "go_backwards": lambda: sequential(layers.GRU(5, go_backwards=True, return_sequences=True)),
+    "bidirectional": lambda: sequential(layers.Bidirectional(layers.LSTM(4, return_sequences=True))),
+    "stack": lambda: sequential(layers.LSTM(5, return_sequences=True), layers.GRU(4), layers.Dense(3)),
+    "custom_cell": lambda: sequential(layers.RNN(LeakyCell(4), return_sequences=True)),
+    "stacked_cells": lambda: sequential(layers.RNN([layers.LSTMCell(4), layers.GRUCell(3)])),
+    "time_distributed": lambda: sequential(layers.TimeDistributed(layers.Dense(4)), layers.LSTM(3)),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_values_equal_keras_at_any_batch_size_and_length(name, tmp_path, random):
+    model = MODELS[name]()
+    export_tflite(model, tmp_path / "model.tflite")
+    for batch, time in SIZES:
+        inputs = random.normal(size=(batch, time, FEATURES)).astype("float32")
+        assert_same(model, tmp_path / "model.tflite", inputs)
+
+
+def masks(random, batch, time):
+    """Right-padded, left-padded and holed rows, one whole and one empty row."""
+    positions = np.arange(time)
+    rows = [positions < (time + 1) // 2, positions >= time // 2, random.random(time) > 0.4]
+    return np.array([*rows, positions >= 0, positions < 0] * batch)[:batch]
+
+
+@pytest.mark.parametrize("zero_output", [False, True])
+@pytest.mark.parametrize("go_backwards", [False, True])
+def test_masks_of_every_form(zero_output, go_backwards, tmp_path, random):
+    options = {"return_sequences": True, "zero_output_for_mask": zero_output, "go_backwards": go_backwards}
+    x = keras.Input((None, FEATURES), name="x")
+    model = randomise(keras.Model(x, layers.LSTM(5, return_state=True, **options)(layers.Masking()(x))))
+    path = tmp_path / "model.tflite"
+    export_tflite(model, path)
+    for batch, time in [(5, 7), (6, 40), (5, 1)]:
+        inputs = random.normal(size=(batch, time, FEATURES)) * masks(random, batch, time)[..., None]
+        assert_same(model, path, inputs.astype("float32"))
+
+
+def test_mask_of_an_embedding_and_last_output_only(tmp_path, random):
+    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    embedded = layers.Embedding(20, 4, mask_zero=True)(tokens)
+    hidden = layers.Bidirectional(layers.GRU(5, return_sequences=True))(embedded)
+    model = randomise(keras.Model(tokens, layers.LSTM(3)(hidden)))
+    export_tflite(model, tmp_path / "model.tflite")
+    for batch, time in [(5, 7), (6, 40)]:
+        inputs = random.integers(1, 20, (batch, time)) * masks(random, batch, time)
+        assert_same(model, tmp_path / "model.tflite", inputs.astype("int32"))
+
+
+def test_named_inputs_and_outputs_of_an_encoder_and_decoder(tmp_path, random):
+    source = keras.Input((None,), dtype="int32", name="source")
+    target = keras.Input((None, FEATURES), name="target")
+    options = {"return_sequences": True, "return_state": True}
+    encoded, h, c = layers.LSTM(5, **options)(layers.Embedding(20, 4, mask_zero=True)(source))
+    decoded, *states = layers.LSTM(5, **options, name="decoder")(target, initial_state=[h, c])
+    attended = layers.AdditiveAttention(name="attended")([decoded, encoded])
+    inputs = {"source": source, "target": target}
+    model = randomise(keras.Model(inputs, [attended, *states]))
+    export_tflite(model, tmp_path / "model.tflite")
+    assert set(runner(tmp_path / "model.tflite").get_output_details()) == {"attended", "decoder", "decoder_1"}
+    for batch, time in [(2, 5), (3, 40)]:
+        example = {
+            "source": random.integers(0, 20, (batch, time + 2)).astype("int32"),
+            "target": random.normal(size=(batch, time, FEATURES)).astype("float32"),
+        }
+        assert_same(model, tmp_path / "model.tflite", example)
+
+
+def test_no_output_is_lost_when_names_meet(tmp_path, random):
+    x = keras.Input((None, FEATURES), name="x")
+    outputs = [*layers.LSTM(3, return_state=True, name="lstm")(x), layers.LSTM(4, name="lstm_1")(x)]
+    model = randomise(keras.Model(x, outputs))
+    export_tflite(model, tmp_path / "model.tflite")
+    inputs = random.normal(size=(2, 5, FEATURES)).astype("float32")
+    scores = runner(tmp_path / "model.tflite")(x=inputs)
+    for name, expected in zip(("lstm", "lstm_2", "lstm_3", "lstm_1"), model(inputs), strict=True):
+        np.testing.assert_allclose(scores[name], expected, atol=1e-5)
+
+
+def test_convolutional_lstm_and_unrolled_layer_and_static_time(tmp_path, random):
+    frames = keras.Input((40, FEATURES, 2), name="frames")
+    hidden = layers.ConvLSTM1D(3, 3, padding="same", return_sequences=True)(frames)
+    hidden = layers.TimeDistributed(layers.GlobalAveragePooling1D())(hidden)
+    model = randomise(keras.Model(frames, layers.GRU(3, unroll=True)(hidden[:, :4])))
+    export_tflite(model, tmp_path / "model.tflite")
+    assert_same(model, tmp_path / "model.tflite", random.normal(size=(2, 40, FEATURES, 2)).astype("float32"))
+
+
+def test_bytes_stay_bytes(tmp_path, pixels):
+    model = softmax_rows(units=4)
+    export_tflite(model, tmp_path / "model.tflite")
+    assert runner(tmp_path / "model.tflite").get_input_details()["rows"]["dtype"] is np.uint8
+    assert_same(model, tmp_path / "model.tflite", pixels[:5])
+
+
+def test_mixed_precision_computes_in_float32(tmp_path, random):
+    mixed = sequential(layers.LSTM(5, dtype="mixed_float16"))
+    plain = sequential(layers.LSTM(5))
+    export_tflite(mixed, tmp_path / "model.tflite")
+    assert mixed.layers[0].compute_dtype == "float16"
+    inputs = random.normal(size=(2, 7, FEATURES)).astype("float32")
+    (scores,) = runner(tmp_path / "model.tflite")(x=inputs).values()
+    np.testing.assert_allclose(scores, plain(inputs), atol=1e-5)
+
+
+def test_quantised_files_are_smaller_and_close(tmp_path, pixels):
+    model = softmax_rows(units=64)
+    sizes = {}
+    for quantization in (None, "float16", "dynamic_range"):
+        path = tmp_path / f"{quantization}.tflite"
+        export_tflite(model, path, quantization)
+        sizes[quantization] = path.stat().st_size
+        np.testing.assert_allclose(runner(path)(rows=pixels)["scores"], model(pixels), atol=0.05)
+    assert sizes["dynamic_range"] < 0.5 * sizes[None]
+    assert sizes["float16"] < 0.65 * sizes[None]
+
+
+def test_long_buffers_of_zeros_are_not_stored_in_the_file(tmp_path):
+    whole = keras.Input(batch_shape=(1, 4000, FEATURES), name="x")
+    export_tflite(keras.Model(whole, layers.LSTM(8, return_sequences=True)(whole)), tmp_path / "model.tflite")
+    assert (tmp_path / "model.tflite").stat().st_size < 4000 * 8  # the zeros alone would be 4000 * 8 * 4 bytes
+
+
+class Erf(layers.Layer):
+    def call(self, inputs):
+        return ops.erf(inputs)
+
+
+def test_the_gate_names_what_is_not_builtin_and_leaves_no_file(tmp_path):
+    with pytest.raises(ExportError, match="Erf"):
+        export_tflite(sequential(layers.LSTM(4), Erf()), tmp_path / "folder" / "model.tflite")
+    assert list(tmp_path.rglob("*.tflite*")) == []
+
+
+def test_a_failed_export_leaves_the_older_file(tmp_path):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(b"older")
+    with pytest.raises(ExportError):
+        export_tflite(sequential(layers.LSTM(4), Erf()), path)
+    assert path.read_bytes() == b"older"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_nothing_is_printed_and_nothing_else_is_written(tmp_path, capfd):
+    model = sequential(layers.LSTM(4))
+    capfd.readouterr()
+    export_tflite(model, tmp_path / "folder" / "model.tflite")
+    assert capfd.readouterr() == ("", "")
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["model.tflite"]
+
+
+def test_the_model_still_trains_after_an_export(tmp_path, random):
+    model = sequential(layers.LSTM(4, use_cudnn="auto"), layers.Dense(1))
+    loop = keras.src.backend.rnn
+    export_tflite(model, tmp_path / "model.tflite")
+    assert keras.src.backend.rnn is loop
+    assert model.layers[0].use_cudnn == "auto"
+    model.compile("adam", "mse")
+    model.fit(random.normal(size=(8, 5, FEATURES)), random.normal(size=(8, 1)), verbose=0)
+
+
+def test_wrong_use_is_said_in_words(tmp_path, monkeypatch):
+    path = tmp_path / "model.tflite"
+    with pytest.raises(ValueError, match=r"'int4'.*'dynamic_range'"):
+        export_tflite(sequential(layers.LSTM(4)), path, "int4")
+    with pytest.raises(ValueError, match="not built"):
+        export_tflite(keras.Sequential([layers.LSTM(4)]), path)
+    with pytest.raises(ValueError, match="not 'function'"):
+        export_tflite(lambda x: x, path)
+    dashed = keras.Input((None, FEATURES), name="a-b")
+    with pytest.raises(ValueError, match="'a-b'"):
+        export_tflite(keras.Model(dashed, layers.LSTM(4)(dashed)), path)
+    fixed = keras.Input(batch_shape=(1, 5, FEATURES))
+    with pytest.raises(ExportError, match="stateful"):
+        export_tflite(keras.Model(fixed, layers.LSTM(4, stateful=True)(fixed)), path)
+    monkeypatch.setattr(keras, "__version__", "3.99.0")
+    with pytest.raises(ExportError, match=r"3\.99\.0"):
+        export_tflite(sequential(layers.LSTM(4)), path)
+    assert not path.exists()

@@ -1,0 +1,78 @@
+"""Splits, pairs, and the order in which training sees its examples."""
+
+import numpy as np
+import pytest
+from keras_recurrent.pipelines.errors import UsageError
+from keras_recurrent.pipelines.mnist_rows import RowsConfig, RowsData, load, pairs
+from keras_recurrent.pipelines.stages.data import Split, hold_out, training_batches
+
+
+@pytest.fixture
+def split():
+    return Split(np.arange(50, dtype=np.uint8).reshape(50, 1, 1), np.arange(50) % 5)
+
+
+def batches(split, epochs, seed=3, batch_size=8):
+    return [(x.numpy().ravel(), y.numpy()) for x, y in training_batches(split, batch_size, seed, epochs)]
+
+
+def test_an_epoch_holds_every_example_once_with_its_label(split):
+    seen = batches(split, range(1))
+    assert [len(x) for x, _ in seen] == [8, 8, 8, 8, 8, 8, 2]
+    x, y = (np.concatenate(part) for part in zip(*seen, strict=True))
+    assert sorted(x) == list(range(50))
+    assert (y == x % 5).all()
+
+
+def test_the_order_depends_on_seed_and_epoch_alone(split):
+    whole, resumed = batches(split, range(4)), batches(split, range(2, 4))
+    assert all((a == b).all() for (a, _), (b, _) in zip(whole[14:], resumed, strict=True))
+    orders = [np.concatenate([x for x, _ in whole[i : i + 7]]).tolist() for i in range(0, 28, 7)]
+    orders.append(np.concatenate([x for x, _ in batches(split, range(1), seed=4)]).tolist())
+    orders.append(list(range(50)))
+    assert len({tuple(order) for order in orders}) == 6
+
+
+def test_hold_out_keeps_the_shares_and_loses_nothing(split):
+    rest, held_out = hold_out(split, 10, seed=1, key="data.test")
+    assert np.bincount(held_out.labels).tolist() == [2] * 5
+    assert sorted([*rest.inputs.ravel(), *held_out.inputs.ravel()]) == list(range(50))
+    with pytest.raises(UsageError, match=r"data\.test=49 of 50"):
+        hold_out(split, 49, seed=1, key="data.test")
+
+
+def test_each_image_stands_on_both_sides_of_a_pair(split):
+    made = pairs(split, np.random.default_rng(0), per_image=3)
+    assert made.inputs.shape == (150, 1, 2)
+    assert (made.labels == made.inputs[:, 0, :] % 5).all()
+    for side in (0, 1):
+        assert np.bincount(made.inputs[:, 0, side]).tolist() == [3] * 50
+
+
+def configured(**data):
+    return RowsConfig(pipeline="mnist_rows", preset="sample", data=RowsData(**data))
+
+
+def test_digits_are_split_without_overlap_and_the_same_whatever_the_training_seed():
+    data = load(configured())
+    assert data.sizes() == {"train": 1257, "validation": 180, "test": 360}
+    assert data.train.inputs.dtype == np.uint8
+    assert data.train.inputs.max() == 255
+    again = load(configured().model_copy(update={"training": configured().training.model_copy(update={"seed": 9})}))
+    assert (again.test.inputs == data.test.inputs).all()
+    other = load(configured(split_seed=1))
+    assert not np.array_equal(other.test.labels, data.test.labels)
+
+
+def test_pairs_never_mix_the_splits():
+    single, double = load(configured()), load(configured(pairs=True))
+    for name in ("train", "validation", "test"):
+        images = {image.tobytes() for image in getattr(single, name).inputs}
+        halves = np.concatenate(np.split(getattr(double, name).inputs, 2, axis=2))
+        assert {half.tobytes() for half in np.ascontiguousarray(halves)} == images
+    assert double.sizes() == {"train": 2 * 1257, "validation": 180, "test": 360}
+    assert double.positions == ("left", "right")
+
+
+def test_limit_takes_training_images_only():
+    assert load(configured(limit=100)).sizes() == {"train": 100, "validation": 180, "test": 360}

@@ -1,0 +1,93 @@
+"""The declared models: what they compute, and how many parameters they have."""
+
+import keras
+import numpy as np
+import pytest
+from keras_recurrent.pipelines.cells import CELLS, layer_class
+from keras_recurrent.pipelines.config import RecurrentModel
+from keras_recurrent.pipelines.mnist_rows import RowsConfig, RowsData, build
+from keras_recurrent.pipelines.stages.data import Data, Split
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (5, 4, 6), np.uint8)
+
+
+def model_of(data=None, positions=("label",), precision="float32", **model):
+    split = Split(IMAGES, np.zeros((5, len(positions)), int))
+    config = RowsConfig(
+        pipeline="mnist_rows", preset="sample", data=RowsData(**data or {}), model=RecurrentModel(**model)
+    )
+    return build(config, Data(split, split, split, tuple("0123456789"), positions), precision)
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def lstm_probabilities(model, sequence):
+    """The LSTM of Hochreiter and Schmidhuber (1997) with Gers' forget gate, and a softmax, in float64."""
+    W, U, b, V, c = (weight.astype(np.float64) for weight in model.get_weights())
+    n = U.shape[0]
+    h, memory = np.zeros((len(sequence), n)), np.zeros((len(sequence), n))
+    for x in np.moveaxis(sequence, 1, 0):
+        i, f, g, o = np.split(x @ W + h @ U + b, 4, axis=1)
+        memory = sigmoid(f) * memory + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(memory)
+    scores = np.exp(h @ V + c)
+    return scores / scores.sum(1, keepdims=True)
+
+
+def randomise(model):
+    rng = np.random.default_rng(1)
+    model.set_weights([rng.normal(0, 0.5, weight.shape) for weight in model.get_weights()])
+
+
+def test_a_row_is_a_time_step():
+    model = model_of(units=7)
+    randomise(model)
+    np.testing.assert_allclose(model.predict(IMAGES, verbose=0), lstm_probabilities(model, IMAGES / 255), atol=1e-5)
+
+
+@pytest.mark.parametrize("layout", ["pixels", "permuted"])
+def test_a_pixel_is_a_time_step(layout):
+    model = model_of({"layout": layout, "permutation_seed": 3}, units=3)
+    randomise(model)
+    pixels = IMAGES.reshape(5, 24, 1) / 255
+    if layout == "permuted":
+        pixels = pixels[:, np.random.default_rng(3).permutation(24)]
+    np.testing.assert_allclose(model.predict(IMAGES, verbose=0), lstm_probabilities(model, pixels), atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_stacked_bidirectional_and_two_outputs(cell):
+    model = model_of(cell=cell, units=3, depth=2, bidirectional=True, dropout=0.5, positions=("left", "right"))
+    probabilities = model.predict(IMAGES, verbose=0)
+    assert probabilities.shape == (5, 2, 10)
+    np.testing.assert_allclose(probabilities.sum(-1), 1, atol=1e-6)
+    gates = {"keras.simple_rnn": 1, "keras.lstm": 4, "keras.gru": 3}[cell]
+    biases = 2 if cell == "keras.gru" else 1
+    first, second = (gates * 3 * (d + 3 + biases) for d in (6, 6))
+    assert model.count_params() == 2 * first + 2 * second + 20 * (6 + 1)
+
+
+def test_recurrent_dropout_is_on_in_training_alone():
+    model = model_of(units=8, recurrent_dropout=0.5)
+    assert (model(IMAGES).numpy() == model(IMAGES).numpy()).all()
+    assert (model(IMAGES, training=True).numpy() != model(IMAGES, training=True).numpy()).any()
+
+
+def test_the_model_loads_without_this_package(tmp_path):
+    model = model_of({"layout": "permuted"}, units=3)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert (loaded.predict(IMAGES, verbose=0) == model.predict(IMAGES, verbose=0)).all()
+    assert {type(layer).__module__.split(".")[0] for layer in loaded.layers} == {"keras"}
+
+
+def test_mixed_precision_ends_in_float32():
+    model = model_of(precision="mixed_bfloat16", units=4)
+    assert model.get_layer("recurrent_1").compute_dtype == "bfloat16"
+    assert model(IMAGES).dtype == "float32"
+
+
+def test_every_cell_name_leads_to_a_layer():
+    assert all(issubclass(layer_class(name), keras.layers.RNN) for name in CELLS)

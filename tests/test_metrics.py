@@ -1,0 +1,78 @@
+"""The metrics, against scikit-learn and against the definitions written out."""
+
+import numpy as np
+import pytest
+from keras_recurrent.pipelines import metrics
+from keras_recurrent.pipelines.baselines import logistic_regression, most_frequent
+from keras_recurrent.pipelines.stages.data import Data, Split
+from keras_recurrent.pipelines.stages.evaluation import worst_mistakes
+from sklearn import metrics as sklearn_metrics
+
+
+@pytest.fixture
+def scored():
+    rng = np.random.default_rng(7)
+    labels = rng.integers(0, 4, 500)
+    scores = rng.normal(size=(500, 4)) + 1.5 * np.eye(4)[labels]
+    probabilities = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+    return probabilities, labels
+
+
+def test_equals_scikit_learn(scored):
+    probabilities, labels = scored
+    predicted = probabilities.argmax(1)
+    ours = metrics.classification(probabilities, labels)
+    assert ours["accuracy"] == pytest.approx(sklearn_metrics.accuracy_score(labels, predicted))
+    assert ours["macro_f1"] == pytest.approx(sklearn_metrics.f1_score(labels, predicted, average="macro"))
+    assert ours["log_loss"] == pytest.approx(sklearn_metrics.log_loss(labels, probabilities))
+    matrix = metrics.confusion(probabilities, labels)
+    assert (matrix == sklearn_metrics.confusion_matrix(labels, predicted)).all()
+    precision, recall, f1, support = sklearn_metrics.precision_recall_fscore_support(labels, predicted)
+    by_class = metrics.per_class(matrix)
+    for name, theirs in zip(by_class, (precision, recall, f1, support), strict=True):
+        np.testing.assert_allclose(by_class[name], theirs)
+
+
+def test_calibration_error_equals_its_definition(scored):
+    probabilities, labels = scored
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
+    expected = 0.0
+    for low in np.arange(15) / 15:
+        inside = (confidence >= low) & (confidence < low + 1 / 15)
+        if inside.any():
+            expected += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
+    assert metrics.calibration_error(probabilities, labels) == pytest.approx(expected, abs=1e-9)
+
+
+def test_bootstrap_interval_equals_the_binomial_one(scored):
+    probabilities, labels = scored
+    accuracy = metrics.classification(probabilities, labels)["accuracy"]
+    low, high = metrics.intervals(metrics.classification, probabilities, labels, 2000)["accuracy"]
+    half = 1.96 * np.sqrt(accuracy * (1 - accuracy) / len(labels))
+    assert low == pytest.approx(accuracy - half, abs=0.006)
+    assert high == pytest.approx(accuracy + half, abs=0.006)
+
+
+def test_a_pair_is_right_only_if_both_labels_are():
+    probabilities = np.array([[[0.9, 0.1], [0.2, 0.8]], [[0.9, 0.1], [0.2, 0.8]], [[0.3, 0.7], [0.6, 0.4]]])
+    labels = np.array([[0, 1], [0, 0], [0, 1]])
+    scores = metrics.classification(probabilities, labels)
+    assert scores["accuracy"] == pytest.approx(1 / 3)
+    assert scores["label_accuracy"] == pytest.approx(3 / 6)
+    assert worst_mistakes(probabilities, labels, 5) == [2, 1]
+
+
+def test_baselines_see_training_labels_and_test_inputs_only():
+    rng = np.random.default_rng(0)
+    labels = rng.choice(3, 300, p=[0.2, 0.5, 0.3])
+    inputs = (rng.integers(0, 40, (300, 2, 3)) + 60 * labels[:, None, None]).astype(np.uint8)
+    train, test = Split(inputs[:200], labels[:200]), Split(inputs[200:], labels[200:])
+    data = Data(train, test, test, ("a", "b", "c"))
+    shares = np.bincount(labels[:200]) / 200
+    np.testing.assert_allclose(most_frequent(data), np.tile(shares, (100, 1)))
+    assert (logistic_regression(data).argmax(1) == labels[200:]).mean() > 0.97
+    both = Split(inputs, np.stack([labels, 2 - labels], 1))
+    pairs = Data(both[:200], both[200:], both[200:], ("a", "b", "c"), ("left", "right"))
+    answers = logistic_regression(pairs)
+    assert answers.shape == (100, 2, 3)
+    assert (answers.argmax(-1) == both.labels[200:]).mean() > 0.97
