@@ -32,7 +32,7 @@ def layer_class(name: str) -> type[keras.layers.RNN]:
 
 def _check(name: str) -> str:
     if name not in CELLS:
-        raise PydanticCustomError("cell", "there is no such cell. {hint}", {"hint": did_you_mean(name, CELLS)})
+        raise PydanticCustomError("cell", "{hint}", {"hint": did_you_mean(name, CELLS)})
     return name
 
 

@@ -15,8 +15,6 @@ from .cells import CELLS
 from .errors import DataError, UsageError, did_you_mean
 from .request import Request
 
-FOLDER = "comparisons"
-
 
 @dataclass(frozen=True)
 class Comparison:
@@ -61,7 +59,7 @@ def compare(request: Request, cells: Sequence[str], seeds: int, console: Console
             if not (path / "model.keras").is_file():
                 train(run, data, console)
             scores = metrics.classification(run.predict(data.test.inputs), data.test.labels)
-            epochs = pd.read_csv(path / "history.csv")["seconds"]
+            epochs = run.history["seconds"]
             rows.append((cell, scores[pipeline.primary], run.model.count_params(), float(epochs.median())))
     table = summarise(rows, pipeline.primary)
     baselines = {name: score[pipeline.primary] for name, score in baseline_scores(pipeline, data).items()}
@@ -88,12 +86,12 @@ def summarise(rows: list[tuple[str, float, int, float]], metric: str) -> pd.Data
 
 
 def _folder(request: Request) -> Path:
-    parent = request.output / request.pipeline / FOLDER
-    if not request.name:
+    parent = request.output / request.pipeline / runs.COMPARISONS
+    if request.name is None:
         if request.resume:
             raise UsageError("compare --resume needs --name, the comparison to go on with.")
         return runs.unused(parent)
-    path = parent / request.name
+    path = parent / runs.plain(request.name)
     if request.resume and not path.is_dir():
         raise DataError(f"there is no comparison {path} to resume; start one without --resume.")
     if not request.resume:

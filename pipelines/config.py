@@ -31,7 +31,7 @@ Rate = Annotated[float, Field(ge=0, lt=1)]
 class Section(BaseModel):
     """A part of the configuration: unknown keys are refused, and nothing changes after validation."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class DataSection(Section):
@@ -239,6 +239,10 @@ def typed_layers(pipeline: str, file: Path | None, assignments: typing.Sequence[
             where = layer.origin["pipeline"]
             raise UsageError(f"{where}: this configuration is for the pipeline {written_for!r}, not for {pipeline!r}.")
         typed.preset = layer.values.pop("preset", None)
+        known = catalogue.presets(pipeline)
+        if typed.preset is not None and typed.preset not in map(str, known):
+            where = layer.origin["preset"]
+            raise UsageError(f"{where}: there is no preset {typed.preset!r}. {did_you_mean(str(typed.preset), known)}")
     typed.layers += [from_assignment(assignment) for assignment in assignments]
     return typed
 
@@ -267,10 +271,14 @@ def _drop_unused(schema: type[Config], values: dict[str, Any], layers: typing.Se
     if not (isinstance(section, type) and issubclass(section, DataSection) and isinstance(data, dict)):
         return
     source = data.get("source", section.model_fields["source"].default)
+    if source not in list(typing.get_args(section.model_fields["source"].annotation)):
+        return  # the schema says what is wrong with it
     for key in [key for key in data if source not in section.only_for.get(key, {source})]:
         for layer in layers:
             mine = layer.values.get("data")
-            if layer.typed and isinstance(mine, dict) and mine.get(key, None) != section.model_fields[key].default:
+            if not (layer.typed and isinstance(mine, dict) and key in mine):
+                continue
+            if mine[key] != section.model_fields[key].default:
                 users = " or ".join(sorted(section.only_for[key]))
                 raise UsageError(
                     f"data.{key} ({layer.origin[f'data.{key}']}): the source {source!r} does not use it; "
@@ -295,7 +303,7 @@ def _explain(schema: type[BaseModel], details: ErrorDetails, origin: dict[str, s
         case "model_type":
             return f"{place}: expected keys and values below it, got {details['input']!r}."
         case _:
-            return f"{place}: {details['input']!r} is not allowed: {details['msg']}."
+            return f"{place}: {details['input']!r} is not allowed: {details['msg'].rstrip('.')}."
 
 
 def _keys_beside(schema: type[BaseModel], keys: list[str]) -> list[str]:

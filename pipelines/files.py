@@ -48,7 +48,9 @@ def write_text(path: Path, text: str) -> None:
 def cannot_write(path: Path, error: OSError) -> PipelineError:
     """The error that says what could not be written, why, and what to do."""
     reason = error.strerror or str(error) or type(error).__name__
-    return PipelineError(f"can't write {path}: {reason}. Free some space, or choose another folder with --output DIR.")
+    return PipelineError(
+        f"can't write {path}: {reason}. Free some space, or write elsewhere (--output DIR; --to FILE)."
+    )
 
 
 def _remove(path: Path) -> None:

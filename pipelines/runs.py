@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import json
 import platform
+import re
 import sys
 import time
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import yaml
 
 from . import catalogue, config, files
@@ -29,7 +31,7 @@ from .pipeline import Pipeline
 if TYPE_CHECKING:
     import keras
 
-LATEST = "latest"
+LATEST, COMPARISONS = "latest", "comparisons"
 LABELS = Path("export/labels.txt")
 PACKAGES = ("keras-recurrent", "tensorflow", "keras", "numpy", "scikit-learn", "ai-edge-litert")
 
@@ -59,6 +61,21 @@ class Run:
     def metrics(self) -> dict[str, Any]:
         """What metrics.json holds."""
         return self.read_json("metrics.json")
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """What history.csv holds: a row an epoch."""
+        path = self.path / "history.csv"
+        try:
+            return pd.read_csv(path)
+        except FileNotFoundError:
+            raise DataError(f"{path} is missing; finish the run with: {self.resume_command}") from None
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path} is damaged: {_first_line(error)}") from None
+
+    def write_classes(self, classes: tuple[str, ...]) -> None:
+        """Writes the names of the model's classes, a line each."""
+        files.write_text(self.path / LABELS, "".join(f"{name}\n" for name in classes))
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
@@ -101,12 +118,21 @@ def new_path(pipeline: Pipeline, output: Path, name: str | None = None) -> Path:
     Raises:
         UsageError: If a run of that name exists, or the name is no plain folder name.
     """
-    if name is not None and (name in ("", ".", "..", LATEST) or name.startswith(".") or "/" in name or "\\" in name):
-        raise UsageError(f"--name {name}: is no name for a run; use letters, digits, '-' and '_'.")
     parent = output / pipeline.name
-    path = parent / name if name else unused(parent)
+    path = unused(parent) if name is None else parent / plain(name)
     refuse_existing(path)
     return path
+
+
+def plain(name: str) -> str:
+    """The name of a run, if it is a plain folder name and means nothing else.
+
+    Raises:
+        UsageError: If not.
+    """
+    if name in (LATEST, COMPARISONS) or not re.fullmatch(r"[\w-][\w.-]*", name):
+        raise UsageError(f"--name {name}: is no name for a run; use letters, digits, '-' and '_'.")
+    return name
 
 
 def refuse_existing(path: Path) -> None:
@@ -182,7 +208,7 @@ def to_resume(pipeline: Pipeline, output: Path, name: str | None) -> Run:
         DataError: If there is none.
     """
     parent = output / pipeline.name
-    path = parent / name if name else latest(parent)
+    path = latest(parent) if name is None else parent / plain(name)
     if path is None or not path.is_dir():
         raise DataError(f"there is no run {name or LATEST} in {parent} to resume; start one without --resume.")
     return open(path)

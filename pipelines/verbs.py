@@ -11,7 +11,7 @@ import pandas as pd
 from rich.console import Console
 
 from . import catalogue, config, runs
-from .errors import UsageError
+from .errors import GateError, UsageError
 from .request import Request
 
 
@@ -65,7 +65,7 @@ def predict(run: runs.Run, paths: Sequence[Path], console: Console) -> pd.DataFr
     names = np.array(run.classes)[probabilities.argmax(-1)].reshape(len(rows), -1)
     table = pd.DataFrame(rows, columns=["input", "row"])
     table["label"] = [" ".join(labels) for labels in names]
-    table["probability"] = probabilities.max(-1).reshape(len(rows), -1).prod(axis=1).round(6)
+    table["probability"] = probabilities.astype(float).max(-1).reshape(len(rows), -1).prod(axis=1).round(6)
     return table
 
 
@@ -80,6 +80,10 @@ def _begin(request: Request) -> tuple[runs.Run, Any]:
     settings = request.resolve()
     path = runs.new_path(pipeline, request.output, request.name)
     data = pipeline.load(settings)
+    if settings.training.devices is not None:
+        from .stages.training import strategy
+
+        strategy(settings.training.devices)
     return runs.create(path, pipeline, settings), data
 
 
@@ -106,8 +110,9 @@ def _is_trained(run: runs.Run) -> bool:
 
 
 def _is_proven(run: runs.Run) -> bool:
-    parity = run.path / "export" / "parity.json"
-    return parity.is_file() and all(a["passed"] for a in run.read_json("export/parity.json")["artifacts"].values())
+    if not all((run.path / name).is_file() for name in ("metrics.json", "export/parity.json")):
+        return False
+    return all(artifact["passed"] for artifact in run.read_json("export/parity.json")["artifacts"].values())
 
 
 def _train(run: runs.Run, data: Any, console: Console) -> None:
@@ -134,8 +139,9 @@ def _export(run: runs.Run, data: Any, console: Console) -> None:
     from .stages.export import export
     from .stages.report import write_card
 
-    try:
-        export(run, data)
-    finally:
-        if (run.path / "metrics.json").is_file():
-            write_card(run)
+    parity = export(run, data)
+    if (run.path / "metrics.json").is_file():
+        write_card(run)
+    if failed := [artifact for artifact in parity["artifacts"].values() if not artifact["passed"]]:
+        lines = [f"{a['path']}: {a['reason']} (worst row: {a['worst_row']})" for a in failed]
+        raise GateError("the exported files do not give the model's answers:\n" + "\n".join(lines))

@@ -7,6 +7,7 @@ import io
 import json
 import time
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,7 @@ class Checkpoint(keras.callbacks.Callback):
         if not path.is_file():
             return
         state = read(path)
+        read(self.folder / BEST)  # better to fail now than at the end of the training
         assign(_state(model), state["variables"], path)
         self.rows, self.stopped, self._kept = state["rows"], state["stopped"], state["callbacks"]
         self._write_history()
@@ -112,7 +114,7 @@ def read(path: Path) -> dict[str, Any]:
             return about | {"variables": [archive[name] for name in sorted(archive.files) if name != "about"]}
     except FileNotFoundError:
         raise DataError(f"{path} is missing.") from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
         raise DataError(
             f"the checkpoint {path} is damaged ({error}). Nothing was changed; start again under another --name."
         ) from None

@@ -28,7 +28,13 @@ class StopOnNaN(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Looks at the loss."""
-        loss = float((logs or {}).get("loss", 0.0))
+        self._check(float((logs or {}).get("loss", 0.0)), f"at step {batch + 1} of epoch {self.epoch + 1}")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Looks at the validation loss, which shows what the last step did."""
+        self._check(float((logs or {}).get("val_loss", 0.0)), f"on the validation split after epoch {epoch + 1}")
+
+    def _check(self, loss: float, where: str) -> None:
         if math.isfinite(loss):
             return
         advice = [f"a lower training.learning_rate (now {self.training.learning_rate:g})"]
@@ -37,7 +43,7 @@ class StopOnNaN(keras.callbacks.Callback):
         if self.training.precision != "float32":
             advice.append(f"training.precision=float32 (now {self.training.precision})")
         raise PipelineError(
-            f"the loss became {loss} at step {batch + 1} of epoch {self.epoch + 1}. Try {', or '.join(advice)}. "
+            f"the loss became {loss} {where}. Try {', or '.join(advice)}. "
             f"The {self.epoch} epoch(s) before it are kept in the run's history.csv and checkpoints."
         )
 

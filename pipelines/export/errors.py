@@ -1,5 +1,7 @@
 """The one error of this package."""
 
+from ..errors import PipelineError
 
-class ExportError(RuntimeError):
+
+class ExportError(PipelineError):
     """A model cannot be exported, or what came out of the converter is not what was promised."""

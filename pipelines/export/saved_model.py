@@ -9,10 +9,11 @@ import tensorflow as tf
 from google.protobuf.message import Message
 from tensorflow.core.protobuf import saved_model_pb2
 
+from ..files import whole
 from .errors import ExportError
-from .files import captured_output, whole_folder
 from .keras_backend import check_keras
-from .tracing import trace
+from .terminal import captured_output
+from .tracing import save, trace
 
 SIGNATURE = "serving_default"
 
@@ -52,11 +53,11 @@ def export_saved_model(model, path, serve=None):
     ```
     """
     check_keras()
-    with whole_folder(path) as folder:
+    with whole(Path(path)) as folder:
         with captured_output():
             module, function = trace(model, SIGNATURE, serve)
             options = tf.saved_model.SaveOptions(experimental_debug_stripper=True)
-            tf.saved_model.save(module, str(folder), signatures={SIGNATURE: function}, options=options)
+            save(module, folder, {SIGNATURE: function}, options)
         _check_saved((folder / "saved_model.pb").read_bytes(), _machine_folders(path))
 
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from ..files import whole
 from . import loop
 from .errors import ExportError
-from .files import captured_output, write_file
 from .flatbuffer import require_builtin_only
 from .keras_backend import check_keras, folded_time_distributed, recurrent_loop
-from .tracing import trace
+from .terminal import captured_output
+from .tracing import save, trace
 
 SIGNATURE = "sequence"
 QUANTIZATIONS = (None, "dynamic_range", "float16")
@@ -56,13 +57,14 @@ def export_tflite(model, path, quantization=None):
         module, function = trace(model, SIGNATURE)
         content = _convert(module, function, quantization, output)
     require_builtin_only(content)
-    write_file(path, content)
+    with whole(Path(path)) as temporary:
+        temporary.write_bytes(content)
 
 
 def _convert(module, function, quantization, output):
     with tempfile.TemporaryDirectory() as folder:
         saved = str(Path(folder) / "traced")
-        tf.saved_model.save(module, saved, signatures={SIGNATURE: function})
+        save(module, saved, {SIGNATURE: function})
         converter = tf.lite.TFLiteConverter.from_saved_model(saved, signature_keys=[SIGNATURE])
         converter._experimental_unfold_large_splat_constant = True
         if quantization:

@@ -1,6 +1,7 @@
 """Traces a Keras model as one TensorFlow function with named inputs and named outputs."""
 
 import contextlib
+import errno
 import itertools
 import keyword
 import re
@@ -48,6 +49,18 @@ def trace(model, name, serve=None):
     specs = {tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype, name=tensor.name) for tensor in model.inputs}
     with without_cudnn(model), _in_float32(model):
         return module, tf.function(infer, autograph=False).get_concrete_function(**specs)
+
+
+def save(module, folder, signatures, options=None):
+    """Writes a module as a SavedModel.
+
+    Raises:
+        OSError: If the file system refuses, for which TensorFlow has errors of its own.
+    """
+    try:
+        tf.saved_model.save(module, str(folder), signatures=signatures, options=options)
+    except (tf.errors.OutOfRangeError, tf.errors.ResourceExhaustedError, tf.errors.UnknownError) as error:
+        raise OSError(errno.ENOSPC, str(error).partition("\n")[0]) from error
 
 
 def as_functional(model):

@@ -6,6 +6,7 @@ Format: Y. LeCun, C. Cortes, C. Burges, The MNIST database of handwritten digits
 from __future__ import annotations
 
 import gzip
+import math
 import struct
 import zlib
 from pathlib import Path
@@ -80,7 +81,7 @@ def read(path: Path, dimensions: int) -> np.ndarray:
         found = KINDS.get(content[3], f"{content[3]} dimensions")
         raise DataError(f"{path} holds {found}, expected {KINDS[dimensions]}: have two files been swapped?")
     shape = struct.unpack(f">{dimensions}I", content[4:header]) if len(content) >= header else ()
-    expected = header + int(np.prod(shape, dtype=np.int64)) if shape else header
+    expected = header + math.prod(shape) if shape else header
     if len(content) != expected:
         state = "truncated" if len(content) < expected else "too long"
         raise DataError(f"{path} is {state}: {len(content):,} bytes, expected {expected:,} by its own header.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -67,8 +68,10 @@ def read_npy(path: Path, shape: tuple[int, ...]) -> np.ndarray:
         pictures = np.load(path, allow_pickle=False)
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file.") from None
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} can't be read as an .npy file: {error}.") from None
+    if not isinstance(pictures, np.ndarray):
+        raise DataError(f"{path} is an archive of arrays (.npz); expected one array (.npy).")
     if pictures.dtype != np.uint8:
         raise DataError(f"{path} holds {pictures.dtype}, expected uint8 (0 background to 255 ink).")
     return check_shape(pictures[np.newaxis] if pictures.shape == tuple(shape) else pictures, shape, path)

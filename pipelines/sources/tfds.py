@@ -49,8 +49,8 @@ def ready(name: str, data_dir: Path | None) -> tfds.core.DatasetBuilder:
         builder = tfds.builder(name, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError:
         raise DataError(f"TFDS knows no data set {name!r}.") from None
-    except OSError as error:
-        raise DataError(f"data.data_dir={data_dir} can't be used: {error}.") from None
+    except Exception as error:  # a damaged folder raises whatever its parser raises
+        raise DataError(f"the TFDS folder {data_dir or ''} can't be used: {_first_line(error)}") from error
     if builder.is_prepared():
         return builder
     advice = (

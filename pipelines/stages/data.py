@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import UsageError
+from ..errors import DataError, UsageError
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -39,6 +39,10 @@ class Data:
     test: Split
     classes: tuple[str, ...]
     positions: tuple[str, ...] = ("label",)
+
+    def __post_init__(self) -> None:
+        if len(np.unique(self.train.labels)) < 2:
+            raise DataError("the training examples are all of one class; there is nothing to learn.")
 
     def sizes(self) -> dict[str, int]:
         """Examples in each split."""

@@ -26,7 +26,7 @@ def evaluate(run: Run, data: Data) -> dict[str, Any]:
     scores = metrics.classification(probabilities, labels)
     beside = baseline_scores(run.pipeline, data)
     matrix = metrics.confusion(probabilities, labels)
-    history = pd.read_csv(run.path / "history.csv")
+    history = run.history
     value = {
         "pipeline": run.pipeline.name,
         "preset": run.config.preset,

@@ -15,7 +15,7 @@ from ..callbacks.divergence import StopOnNaN
 from ..callbacks.progress import ShowProgress
 from ..config import Training
 from ..errors import UsageError
-from ..runs import LABELS, Run
+from ..runs import Run
 from .data import Data, evaluation_batches, training_batches
 
 MONITOR = "val_accuracy"
@@ -53,7 +53,7 @@ def train(run: Run, data: Data, console: Console) -> None:
     best = run.path / "checkpoints" / BEST
     final = run.pipeline.build(run.config, data, "float32")
     assign(final.weights, read(best)["variables"], best)
-    files.write_text(run.path / LABELS, "".join(f"{name}\n" for name in data.classes))
+    run.write_classes(data.classes)
     with files.whole(run.path / "model.keras") as temporary:
         final.save(temporary)
 

@@ -12,7 +12,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (5, 4, 6), np.uint8)
 
 
 def model_of(data=None, positions=("label",), precision="float32", **model):
-    split = Split(IMAGES, np.zeros((5, len(positions)), int))
+    split = Split(IMAGES, np.arange(5 * len(positions)).reshape(5, -1) % 10)
     config = RowsConfig(
         pipeline="mnist_rows", preset="sample", data=RowsData(**data or {}), model=RecurrentModel(**model)
     )
