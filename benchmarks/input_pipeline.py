@@ -14,10 +14,11 @@ import time
 
 import keras
 import numpy as np
+from results import write
+
 from keras_recurrent.pipelines.config import RecurrentModel, Training
 from keras_recurrent.pipelines.mnist_rows import RowsConfig, RowsData, augment, build
 from keras_recurrent.pipelines.stages.data import Data, Split, training_batches
-from results import write
 
 IMAGES, BATCH = 55_000, 64
 

@@ -303,9 +303,9 @@ def _print_json(value: Any) -> None:
 
 def run_pipeline(name: str) -> None:
     """What `python -m keras_recurrent.pipelines.NAME [VERB] [options]` does: VERB is `run` if left out."""
-    arguments = sys.argv[1:]
+    debug, arguments = [part for part in sys.argv[1:] if part == "--debug"], [p for p in sys.argv[1:] if p != "--debug"]
     verb, rest = (arguments[0], arguments[1:]) if arguments and not arguments[0].startswith("-") else ("run", arguments)
-    main([verb, *([name] if verb in OF_A_PIPELINE else []), *rest])
+    main([*debug, verb, *([name] if verb in OF_A_PIPELINE else []), *rest])
 
 
 def main(arguments: list[str] | None = None) -> None:

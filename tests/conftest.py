@@ -13,21 +13,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
-from keras_recurrent.pipelines.cli import app
 from typer.testing import CliRunner
+
+from keras_recurrent.pipelines.cli import app
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 for name in ("absl", "tensorflow"):
     logging.getLogger(name).setLevel(logging.CRITICAL)  # as the command line does
+hypothesis.settings.register_profile("steady", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("steady")
 
 TINY = {
-    "model.cell": "keras.simple_rnn",
-    "model.units": 8,
-    "model.bidirectional": False,
-    "training.epochs": 2,
-    "evaluation.bootstrap": 20,
+    "model__cell": "keras.simple_rnn",
+    "model__units": 8,
+    "model__bidirectional": False,
+    "training__epochs": 2,
+    "evaluation__bootstrap": 20,
 }
 SECONDS = 120
 
@@ -53,11 +57,9 @@ def command(*arguments) -> list[str]:
 
 def assignments(**changes) -> list[str]:
     """`--set` options; `model__units=8` is `--set model.units=8`."""
-    return [part for key, value in changes.items() for part in ("--set", f"{key.replace('__', '.')}={yaml(value)}")]
-
-
-def yaml(value) -> str:
-    return value if isinstance(value, str | Path) else json.dumps(value)
+    typed = {key.replace("__", "."): value for key, value in changes.items()}
+    as_yaml = {key: value if isinstance(value, str | Path) else json.dumps(value) for key, value in typed.items()}
+    return [part for key, value in as_yaml.items() for part in ("--set", f"{key}={value}")]
 
 
 def idx_bytes(array: np.ndarray) -> bytes:
@@ -75,11 +77,7 @@ def cli():
 @pytest.fixture
 def tiny():
     """Fixture: `--set` options of a model that trains in a moment, `tiny(training__epochs=4)` with changes."""
-
-    def options(**changes) -> list[str]:
-        return assignments(**{key.replace(".", "__"): value for key, value in TINY.items()} | changes)
-
-    return options
+    return lambda **changes: assignments(**TINY | changes)
 
 
 @pytest.fixture
@@ -223,9 +221,8 @@ def finished(tmp_path_factory) -> Finished:
     with (shared / "finished.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not about.exists():
-            options = [part for key, value in TINY.items() for part in ("--set", f"{key}={yaml(value)}")]
             done = subprocess.run(
-                command("run", "mnist_rows", *options, "--output", output, "--name", "done", "--json"),
+                command("run", "mnist_rows", *assignments(**TINY), "--output", output, "--name", "done", "--json"),
                 capture_output=True,
                 text=True,
                 timeout=SECONDS,

@@ -219,7 +219,12 @@ def limited(size):
     [
         (300, "environment.json", []),
         (5_000, "checkpoints/last.npz", ["config.yaml", "environment.json", "checkpoints/best.npz"]),
-        (9_000, "model.keras", ["config.yaml", "history.csv", "checkpoints/last.npz", "checkpoints/best.npz"]),
+        pytest.param(
+            9_000,
+            "model.keras",
+            ["config.yaml", "history.csv", "checkpoints/last.npz", "checkpoints/best.npz"],
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_full_disk_while_training(process, cli, tiny, tmp_path, size, file, kept):

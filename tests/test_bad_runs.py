@@ -143,8 +143,22 @@ def test_latest_without_any_run(refused, tmp_path, verb):
 def test_nothing_to_resume(refused, tmp_path):
     words = ["no run", tmp_path / "mnist_rows", "without --resume"]
     refused(3, words, "run", "mnist_rows", "--resume", "--output", tmp_path)
-    refused(3, ["no run", "other", *words[1:]], "train", "mnist_rows", "--resume", "--name", "other", "--output", tmp_path)
-    refused(3, ["other"], "compare", "mnist_rows", "--cells", "keras.gru", "--resume", "--name", "other", "--output", tmp_path)
+    refused(
+        3, ["no run", "other", *words[1:]], "train", "mnist_rows", "--resume", "--name", "other", "--output", tmp_path
+    )
+    refused(
+        3,
+        ["other"],
+        "compare",
+        "mnist_rows",
+        "--cells",
+        "keras.gru",
+        "--resume",
+        "--name",
+        "other",
+        "--output",
+        tmp_path,
+    )
     assert not any(tmp_path.iterdir())
 
 
@@ -152,7 +166,9 @@ def test_nothing_to_resume(refused, tmp_path):
 def test_a_run_of_that_name_is_left_alone(refused, finished, tiny, tmp_path, snapshot, verb):
     run = finished.copy(tmp_path, "mine")
     before = snapshot(run)
-    refused(2, [run, "exists", "--name", "--resume"], verb, "mnist_rows", *tiny(), "--output", tmp_path, "--name", "mine")
+    refused(
+        2, [run, "exists", "--name", "--resume"], verb, "mnist_rows", *tiny(), "--output", tmp_path, "--name", "mine"
+    )
     assert snapshot(run) == before
     assert [*run.parent.iterdir()] == [run]
 
@@ -174,7 +190,9 @@ def rows_of(run):
 
 def weights_are_finite(run):
     return all(
-        np.isfinite(array).all() for name in ("last.npz", "best.npz") for array in read(run / "checkpoints" / name)["variables"]
+        np.isfinite(array).all()
+        for name in ("last.npz", "best.npz")
+        for array in read(run / "checkpoints" / name)["variables"]
     )
 
 
@@ -207,5 +225,7 @@ def test_epochs_before_the_divergence_are_kept(refused, tiny, tmp_path):
 
 def test_a_divergence_in_the_very_last_step_is_noticed(refused, tiny, tmp_path):
     options = tiny(**DIVERGING, **ONE_STEP, training__epochs=1, training__warmup_epochs=0)
-    refused(1, ["loss", "training.learning_rate"], "train", "mnist_rows", *options, "--output", tmp_path, "--name", "nan")
+    refused(
+        1, ["loss", "training.learning_rate"], "train", "mnist_rows", *options, "--output", tmp_path, "--name", "nan"
+    )
     assert not (tmp_path / "mnist_rows/nan/model.keras").exists()

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from sklearn import metrics as sklearn_metrics
+
 from keras_recurrent.pipelines import metrics
 from keras_recurrent.pipelines.baselines import logistic_regression, most_frequent
 from keras_recurrent.pipelines.stages.data import Data, Split
 from keras_recurrent.pipelines.stages.evaluation import worst_mistakes
-from sklearn import metrics as sklearn_metrics
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A run that was killed at any moment, or interrupted, goes on to the same result."""
 
 import csv
+import json
 import shutil
 import signal
 import time
@@ -52,14 +53,17 @@ def same_but_for_time(one, other):
     assert [set(row) - {"seconds"} for row in one] == [names] * len(other)
     for row, counterpart in zip(one, other, strict=True):
         for name in names:
-            assert float(row[name]) == pytest.approx(float(counterpart[name]), rel=1e-6, abs=1e-9), (name, row, counterpart)
+            assert float(row[name]) == pytest.approx(float(counterpart[name]), rel=1e-6, abs=1e-9), (
+                name,
+                row,
+                counterpart,
+            )
     assert all(value != "" for row in one for value in row.values())
 
 
 @pytest.fixture
 def metrics(cli):
     """Fixture: evaluates a trained run, and gives its test scores."""
-    import json
 
     def evaluate(run):
         result = cli("evaluate", run, "--json")
@@ -156,7 +160,7 @@ def test_interrupted_says_so_and_keeps_what_is_done(cli, start, tiny, tmp_path):
     assert "Traceback" not in stderr
     assert 1 <= len(rows_of(run)) < 500
     assert sorted(path.name for path in (run / "checkpoints").iterdir()) == ["best.npz", "last.npz"]
-    assert not [path for path in run.rglob(".*")]
+    assert not list(run.rglob(".*"))
 
 
 def test_a_finished_run_is_not_touched(cli, finished, tmp_path, snapshot):
@@ -182,7 +186,10 @@ LOST = {
 }
 
 
-@pytest.mark.parametrize("moment", LOST)
+MOMENTS = [pytest.param(moment, marks=pytest.mark.slow if "export" in moment else ()) for moment in LOST]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
 def test_killed_after_training(cli, finished, tmp_path, moment):
     run = finished.copy(tmp_path)
     expected, model = files_of(run), (run / "model.keras").read_bytes()

@@ -78,8 +78,7 @@ def read(path: Path, dimensions: int) -> np.ndarray:
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] != UNSIGNED_BYTE:
         raise DataError(f"{path} is no idx file of unsigned bytes: it begins with {content[:4].hex(' ')}.")
     if content[3] != dimensions:
-        found = KINDS.get(content[3], f"{content[3]} dimensions")
-        raise DataError(f"{path} holds {found}, expected {KINDS[dimensions]}: have two files been swapped?")
+        raise DataError(f"{path} holds {_kind(content[3])}, expected {_kind(dimensions)}: have two files been swapped?")
     shape = struct.unpack(f">{dimensions}I", content[4:header]) if len(content) >= header else ()
     expected = header + math.prod(shape) if shape else header
     if len(content) != expected:
@@ -88,6 +87,10 @@ def read(path: Path, dimensions: int) -> np.ndarray:
     if 0 in shape:
         raise DataError(f"{path} holds no examples: its header says {' x '.join(map(str, shape))}.")
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+
+
+def _kind(dimensions: int) -> str:
+    return KINDS.get(dimensions, f"{dimensions} dimensions")
 
 
 def _bytes(path: Path) -> bytes:

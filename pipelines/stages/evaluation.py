@@ -46,6 +46,8 @@ def evaluate(run: Run, data: Data) -> dict[str, Any]:
         "epochs": {"trained": len(history), "kept": int(history["epoch"][history["val_accuracy"].idxmax()])},
         "seconds": {"train": float(history["seconds"].sum()), "evaluate": time.perf_counter() - began},
     }
+    if (run.path / "metrics.json").is_file() and "export" in (earlier := run.metrics["seconds"]):
+        value["seconds"]["export"] = earlier["export"]
     write_predictions(run, data, probabilities)
     plots.save(plots.learning_curves(history), run.path / "plots/learning_curves.png")
     plots.save(plots.confusion_matrix(matrix, data.classes), run.path / "plots/confusion_matrix.png")

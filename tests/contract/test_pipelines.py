@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from keras_recurrent.pipelines import catalogue, config
 
 PIPELINES = catalogue.names()

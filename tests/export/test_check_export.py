@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from export_models import softmax_rows
+
 from keras_recurrent.pipelines.export import check_export, export_saved_model, export_tflite, isolation
 
 NAMES = ["zéro", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]

@@ -2,6 +2,7 @@
 
 import pytest
 import tensorflow as tf
+
 from keras_recurrent.pipelines.export import ExportError, flatbuffer
 
 

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+
 from keras_recurrent.pipelines.export import ExportError, loop
 
 CHOICES = list(itertools.product([False, True], [None, "holes"], [False, True], [False, True]))

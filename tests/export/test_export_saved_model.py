@@ -11,8 +11,9 @@ import pytest
 import tensorflow as tf
 from export_models import FEATURES, randomise, softmax_rows
 from keras import layers
-from keras_recurrent.pipelines.export import ExportError, export_saved_model
 from tensorflow.core.protobuf import saved_model_pb2
+
+from keras_recurrent.pipelines.export import ExportError, export_saved_model
 
 ALONE = """
 import sys

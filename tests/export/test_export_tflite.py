@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from export_models import FEATURES, assert_same, randomise, runner, softmax_rows
 from keras import layers, ops
+
 from keras_recurrent.pipelines.export import ExportError, export_tflite
 
 SIZES = [(2, 5), (3, 70), (1, 32), (2, 64), (3, 1)]

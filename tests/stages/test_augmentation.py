@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import ndimage
+
 from keras_recurrent.pipelines.mnist_rows import RowsConfig, RowsData, augment
 from keras_recurrent.pipelines.stages.augmentation import random_affine
-from scipy import ndimage
 
 RNG = np.random.default_rng(0)
 IMAGES = np.pad(RNG.integers(0, 256, (6, 12, 10), np.uint8), ((0, 0), (8, 8), (8, 8)))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from keras_recurrent.pipelines.errors import UsageError
 from keras_recurrent.pipelines.mnist_rows import RowsConfig, RowsData, load, pairs
 from keras_recurrent.pipelines.stages.data import Split, hold_out, training_batches

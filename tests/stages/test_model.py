@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+
 from keras_recurrent.pipelines.cells import CELLS, layer_class
 from keras_recurrent.pipelines.config import RecurrentModel
 from keras_recurrent.pipelines.mnist_rows import RowsConfig, RowsData, build

@@ -10,10 +10,11 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
+
 from keras_recurrent.pipelines.callbacks import checkpoint
 from keras_recurrent.pipelines.config import Training
 from keras_recurrent.pipelines.stages.training import optimizer, schedule, strategy
-from pydantic import ValidationError
 
 
 def rates(settings, steps=10):
@@ -56,8 +57,9 @@ SHORT = ("--set", "model.units=8", "--set", "model.cell=keras.lstm", "--set", "e
 
 def trained(tmp_path, *options):
     """A short training by the command line; its folder and history."""
-    from keras_recurrent.pipelines.cli import app
     from typer.testing import CliRunner
+
+    from keras_recurrent.pipelines.cli import app
 
     options = [*SHORT, *(part for option in options for part in ("--set", option))]
     result = CliRunner().invoke(app, ["train", "mnist_rows", "--output", str(tmp_path), "--name", "a", *options])

@@ -1,0 +1,53 @@
+"""An export that does not give the model's answers fails the run, and says where."""
+
+import json
+
+import numpy as np
+import pytest
+
+from keras_recurrent.pipelines.stages import export as stage
+
+
+def test_a_file_that_answers_otherwise_ends_with_exit_code_4(cli, finished, tmp_path, monkeypatch):
+    folder = finished.copy(tmp_path / "runs", "a")
+    honest = stage.export_tflite
+
+    def with_other_weights(model, path, quantization=None):
+        if quantization is None:
+            weights = model.get_weights()
+            model.set_weights([w + np.float32(0.1) * np.sign(w) for w in weights])
+            honest(model, path)
+            model.set_weights(weights)
+        else:
+            honest(model, path, quantization)
+
+    monkeypatch.setattr(stage, "export_tflite", with_other_weights)
+    result = cli("export", folder)
+    assert result.exit_code == 4, result
+    assert "export/model.tflite: The scores differ by" in result.stderr
+    artifacts = json.loads((folder / "export/parity.json").read_text())["artifacts"]
+    assert [kind for kind, artifact in artifacts.items() if not artifact["passed"]] == ["tflite"]
+    assert f"(worst row: {artifacts['tflite']['worst_row']})" in result.stderr
+    assert "| NO: The scores differ by" in (folder / "README.md").read_text()
+
+    monkeypatch.setattr(stage, "export_tflite", honest)
+    resumed = cli("run", "mnist_rows", "--output", tmp_path / "runs", "--name", "a", "--resume")
+    assert resumed.exit_code == 0, resumed
+    artifacts = json.loads((folder / "export/parity.json").read_text())["artifacts"]
+    assert all(artifact["passed"] for artifact in artifacts.values())
+
+
+@pytest.mark.parametrize("kind", ["saved_model", "tflite", "tflite_dynamic_range", "tflite_float16"])
+def test_the_proof_holds_what_was_promised(finished, kind):
+    parity = json.loads((finished.path / "export/parity.json").read_text())
+    artifact = parity["artifacts"][kind]
+    assert parity["rows"] >= 64
+    assert artifact["passed"]
+    assert artifact["builtin_only"] in ((None,) if kind == "saved_model" else (True,))
+    assert artifact["tolerance"] == (1e-4 if kind in ("saved_model", "tflite") else 0.01)
+    assert artifact["max_abs_diff"] <= 1e-4 or kind.startswith("tflite_")
+    path = finished.path / artifact["path"]
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    assert artifact["bytes"] == sum(file.stat().st_size for file in files)
+    metrics = json.loads((finished.path / "metrics.json").read_text())
+    assert artifact["test"]["accuracy"] == pytest.approx(metrics["test"]["accuracy"], abs=0.01)
