@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 UsageMistake = typer.BadParameter.__mro__[2]  # ClickException, which typer does not name
 INTERRUPTED = 130
+DEBUG = "--debug"
+MOST_COLUMNS = 16
 OF_A_PIPELINE = ("run", "train", "show", "compare")
 debugging = False
 
@@ -71,7 +74,7 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")
 
 
 @app.callback()
-def _options(debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and native logs.")] = False) -> None:
+def _options(debug: Annotated[bool, typer.Option(DEBUG, help="Show tracebacks and native logs.")] = False) -> None:
     """Recurrent networks from data to a proven, exported model."""
     global debugging
     debugging = debug
@@ -116,68 +119,48 @@ def show(
     typer.echo(settings.to_yaml(), nl=False)
 
 
-@app.command()
-def run(
-    pipeline: PipelineName,
-    preset: Preset = None,
-    config: ConfigFile = None,
-    assignments: Assignments = None,
-    output: Output = OUTPUT,
-    name: Name = None,
-    seed: Seed = None,
-    resume: Resume = False,
-    quiet: Quiet = False,
-    as_json: Json = False,
-) -> None:
-    """Train, evaluate beside the baselines, export, prove."""
-    request = _request(pipeline, preset, config, assignments, seed, output, name, resume)
-    from . import verbs
-    from .console import progress
+def _starts(verb: str) -> Callable[..., None]:
+    """The command of a verb that makes or resumes a run."""
 
-    _print_run(verbs.run(request, progress(quiet)), as_json)
+    def command(
+        pipeline: PipelineName,
+        preset: Preset = None,
+        config: ConfigFile = None,
+        assignments: Assignments = None,
+        output: Output = OUTPUT,
+        name: Name = None,
+        seed: Seed = None,
+        resume: Resume = False,
+        quiet: Quiet = False,
+        as_json: Json = False,
+    ) -> None:
+        request = _request(pipeline, preset, config, assignments, seed, output, name, resume)
+        from . import verbs
+        from .console import progress
 
+        _print_run(getattr(verbs, verb)(request, progress(quiet)), as_json)
 
-@app.command()
-def train(
-    pipeline: PipelineName,
-    preset: Preset = None,
-    config: ConfigFile = None,
-    assignments: Assignments = None,
-    output: Output = OUTPUT,
-    name: Name = None,
-    seed: Seed = None,
-    resume: Resume = False,
-    quiet: Quiet = False,
-    as_json: Json = False,
-) -> None:
-    """Train only."""
-    request = _request(pipeline, preset, config, assignments, seed, output, name, resume)
-    from . import verbs
-    from .console import progress
-
-    _print_run(verbs.train(request, progress(quiet)), as_json)
+    return command
 
 
-@app.command()
-def evaluate(path: RunPath, output: Output = OUTPUT, quiet: Quiet = False, as_json: Json = False) -> None:
-    """Score a trained run on the test split, beside the baselines."""
-    from . import runs, verbs
-    from .console import progress
+def _repeats(verb: str) -> Callable[..., None]:
+    """The command of a verb that does one stage of a trained run again."""
 
-    opened = runs.open(path, output)
-    verbs.evaluate(opened, progress(quiet))
-    _print_run(opened, as_json)
+    def command(path: RunPath, output: Output = OUTPUT, quiet: Quiet = False, as_json: Json = False) -> None:
+        from . import runs, verbs
+        from .console import progress
+
+        run = runs.open(path, output)
+        getattr(verbs, verb)(run, progress(quiet))
+        _print_run(run, as_json)
+
+    return command
 
 
-@app.command()
-def export(path: RunPath, output: Output = OUTPUT, quiet: Quiet = False, as_json: Json = False) -> None:
-    """Export a trained run to SavedModel and TFLite, and prove the files."""
-    from . import runs, verbs
-    from .console import progress
-
-    opened = runs.open(path, output)
-    verbs.export(opened, progress(quiet))
-    _print_run(opened, as_json)
+app.command("run", help="Train, evaluate beside the baselines, export, prove.")(_starts("run"))
+app.command("train", help="Train only.")(_starts("train"))
+app.command("evaluate", help="Score a trained run on the test split, beside the baselines.")(_repeats("evaluate"))
+app.command("export", help="Export a trained run to SavedModel and TFLite, and prove it.")(_repeats("export"))
 
 
 @app.command()
@@ -189,7 +172,7 @@ def predict(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Predict for files (mnist_rows: pictures, idx files, .npy)."""
+    """Predict for files (mnist_rows: pictures, idx files, .npy); --json and --to give every probability."""
     from . import files, runs, verbs
     from .console import progress, table
 
@@ -201,7 +184,9 @@ def predict(
     if as_json:
         _print_json({"predictions": answers.to_dict("records")})
     elif to is None:
-        table(list(answers.columns), answers.itertuples(index=False))
+        shown = answers if len(answers.columns) <= MOST_COLUMNS else answers[["input", "row", "label", "probability"]]
+        decimals = shown.map(lambda cell: f"{cell:.4f}" if isinstance(cell, float) else cell)
+        table(list(shown.columns), decimals.itertuples(index=False))
 
 
 @app.command()
@@ -275,7 +260,8 @@ def _print_run(run: Run, as_json: bool) -> None:
             beside = [f"{scores['baselines'][name][metric]:.4f}" for name in names]
             rows.append((metric, f"{value:.4f}", interval, *beside))
         table(columns, rows)
-        typer.echo()
+        verdict = "better" if scores["beats_baselines"] else "NOT better"
+        typer.echo(f"{verdict} than every baseline by {scores['primary']}\n")
     if parity:
         rows = [
             (
@@ -303,21 +289,21 @@ def _print_json(value: Any) -> None:
 
 def run_pipeline(name: str) -> None:
     """What `python -m keras_recurrent.pipelines.NAME [VERB] [options]` does: VERB is `run` if left out."""
-    debug, arguments = [part for part in sys.argv[1:] if part == "--debug"], [p for p in sys.argv[1:] if p != "--debug"]
+    arguments = [argument for argument in sys.argv[1:] if argument != DEBUG]
     verb, rest = (arguments[0], arguments[1:]) if arguments and not arguments[0].startswith("-") else ("run", arguments)
-    main([*debug, verb, *([name] if verb in OF_A_PIPELINE else []), *rest])
+    main([verb, *([name] if verb in OF_A_PIPELINE else []), *rest], debug=DEBUG in sys.argv)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Runs the command line and ends the process with its exit code."""
+def main(arguments: list[str] | None = None, debug: bool = False) -> None:
+    """Runs the command line and ends the process with its exit code; `--debug` may stand anywhere."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if "--debug" in arguments:
-        arguments = ["--debug", *(argument for argument in arguments if argument != "--debug")]
-    else:
+    debug = debug or DEBUG in arguments
+    if not debug:
         from .console import keep_stderr_ours
 
         keep_stderr_ours()
-    app(arguments, prog_name="keras-recurrent")
+    arguments = [argument for argument in arguments if argument != DEBUG]
+    app([DEBUG, *arguments] if debug else arguments, prog_name="keras-recurrent")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ class Request:
 
     def resolve(self, *more: str) -> Config:
         """The resolved configuration, with further assignments on top."""
-        from .config import resolve
+        from .settings import resolve
 
         schema = catalogue.load(self.pipeline).config
         return resolve(schema, self.pipeline, self.preset, self.file, [*self.assignments, *more])

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from . import catalogue, config, runs
+from . import catalogue, runs, settings
 from .errors import GateError, UsageError
 from .request import Request
 
@@ -51,7 +51,8 @@ def predict(run: runs.Run, paths: Sequence[Path], console: Console) -> pd.DataFr
     """Predicts for the contents of files.
 
     Returns:
-        A row for each example: `input` (the file), `row` in it, `label`, and the `probability` of that label.
+        A row for each example: `input` (the file), `row` in it, `label`, the `probability` of that label, and the
+        probability of each class (of each class at each position, if an example has several labels).
     """
     shape = tuple(run.model.input_shape[1:])
     parts = []
@@ -66,6 +67,9 @@ def predict(run: runs.Run, paths: Sequence[Path], console: Console) -> pd.DataFr
     table = pd.DataFrame(rows, columns=["input", "row"])
     table["label"] = [" ".join(labels) for labels in names]
     table["probability"] = probabilities.astype(float).max(-1).reshape(len(rows), -1).prod(axis=1).round(6)
+    positions = range(1, names.shape[1] + 1)
+    of_each = [f"p({name})" if len(positions) == 1 else f"p{i}({name})" for i in positions for name in run.classes]
+    table[of_each] = probabilities.astype(float).reshape(len(rows), -1).round(6)
     return table
 
 
@@ -77,23 +81,23 @@ def _begin(request: Request) -> tuple[runs.Run, Any]:
         run = runs.to_resume(pipeline, request.output, request.name)
         _same_settings(request, run)
         return run, pipeline.load(run.config)
-    settings = request.resolve()
+    chosen = request.resolve()
     path = runs.new_path(pipeline, request.output, request.name)
-    data = pipeline.load(settings)
-    if settings.training.devices is not None:
+    data = pipeline.load(chosen)
+    if chosen.training.devices is not None:
         from .stages.training import strategy
 
-        strategy(settings.training.devices)
-    return runs.create(path, pipeline, settings), data
+        strategy(chosen.training.devices)
+    return runs.create(path, pipeline, chosen), data
 
 
 def _same_settings(request: Request, run: runs.Run) -> None:
     """Refuses options that differ from those of the run that is resumed."""
     written = run.config.model_dump(mode="json")
-    typed = config.typed_layers(request.pipeline, request.file, request.assignments)
+    typed = settings.typed_layers(request.pipeline, request.file, request.assignments)
     preset = request.preset or typed.preset or run.config.preset
     differing = [] if preset == run.config.preset else [f"--preset {preset} (the run has {run.config.preset})"]
-    asked = config.resolve(type(run.config), request.pipeline, preset, request.file, request.assignments)
+    asked = settings.resolve(type(run.config), request.pipeline, preset, request.file, request.assignments)
     for section, key in sorted(typed.keys()):
         value = asked.model_dump(mode="json")[section][key]
         if value != written[section][key]:

@@ -317,4 +317,4 @@ def test_predict_to_a_path_that_can_not_be_written(cli, finished, tmp_path, digi
     result = cli("predict", finished.path, tmp_path / "good.npy", "--to", tmp_path / "file/answers.csv")
     assert result.exit_code == 1
     assert "answers.csv" in result.stderr
-    assert "--output" not in result.stderr, "it is --to that must be changed"
+    assert "--to FILE" in result.stderr

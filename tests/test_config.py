@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_recurrent.pipelines import config
+from keras_recurrent.pipelines import settings as merging
 from keras_recurrent.pipelines.errors import UsageError
 from keras_recurrent.pipelines.mnist_rows import RowsConfig
 
@@ -20,7 +20,7 @@ KEYS = {(section, key) for section, schema in SECTIONS.items() for key in schema
 
 
 def resolve(*assignments, file=None):
-    return config.resolve(RowsConfig, "mnist_rows", file=file, assignments=assignments)
+    return merging.resolve(RowsConfig, "mnist_rows", file=file, assignments=assignments)
 
 
 def shown(cli, *arguments):

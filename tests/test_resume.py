@@ -9,7 +9,7 @@ import time
 import pytest
 
 PATIENCE_SECONDS = 100
-GRU = {"model__cell": "keras.gru", "model__dropout": 0.2, "model__recurrent_dropout": 0.2, "training__batch_size": 8}
+GRU = {"model__cell": "keras.gru", "model__dropout": 0.2, "model__recurrent_dropout": 0.2, "training__batch_size": 16}
 COSINE = GRU | {
     "training__epochs": 4,
     "training__schedule": "cosine",

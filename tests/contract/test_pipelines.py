@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from keras_recurrent.pipelines import catalogue, config
+from keras_recurrent.pipelines import catalogue, config, settings
 
 PIPELINES = catalogue.names()
 PRESETS = [(pipeline, preset) for pipeline in PIPELINES for preset in catalogue.presets(pipeline)]
@@ -54,11 +54,11 @@ def test_presets_resolve_and_say_what_they_are(pipeline, preset, tmp_path):
     assert path.read_text().startswith("# ")
     assert len(catalogue.preset_summary(path)) > 20
     schema = catalogue.load(pipeline).config
-    resolved = config.resolve(schema, pipeline, preset)
+    resolved = settings.resolve(schema, pipeline, preset)
     assert resolved.preset == preset
     written = tmp_path / "config.yaml"
     written.write_text(resolved.to_yaml())
-    assert config.resolve(schema, pipeline, file=written) == resolved
+    assert settings.resolve(schema, pipeline, file=written) == resolved
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES)
