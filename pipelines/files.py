@@ -16,14 +16,15 @@ def whole(path: Path) -> Iterator[Path]:
     """Yields a temporary name beside `path`; what was written there gets the right name when the block ends well.
 
     A file replaces an older one in one step. A folder is moved aside first, so that a kill leaves the old or the new
-    one under some name, never half of one.
+    one under some name, never half of one. What a kill left under the temporary name is removed by the next writing.
 
     Raises:
         PipelineError: If the file system refuses (a full disk, a read-only or missing folder).
     """
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    temporary = path.with_name(f".partial.{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove(temporary)
         yield temporary
         if temporary.is_dir() and path.exists():
             aside = path.with_name(f".old.{path.name}")

@@ -55,7 +55,9 @@ class Run:
         try:
             return keras.saving.load_model(path)
         except Exception as error:  # Keras raises whatever its parts raise on a damaged file
-            raise DataError(f"{path} is damaged and can't be loaded: {_first_line(error)}") from error
+            raise DataError(
+                f"{path} is damaged and can't be loaded. Its weights are in checkpoints/best.npz."
+            ) from error
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -88,6 +90,8 @@ class Run:
     @property
     def resume_command(self) -> str:
         """The command that goes on with this run."""
+        if self.path.parent.parent.name == COMPARISONS:
+            return f"the command that made it (compare --name {self.path.parent.name}) and --resume"
         return (
             f"keras-recurrent run {self.pipeline.name} --output {self.path.parent.parent} "
             f"--name {self.path.name} --resume"
@@ -148,8 +152,8 @@ def create(path: Path, pipeline: Pipeline, settings: config.Config) -> Run:
     refuse_existing(path)
     with files.whole(path) as temporary:
         temporary.mkdir()
-        Run(temporary, pipeline, settings).write_json("environment.json", environment())
-        files.write_text(temporary / "config.yaml", settings.to_yaml())
+        (temporary / "environment.json").write_text(json.dumps(environment(), indent=2) + "\n", encoding="utf-8")
+        (temporary / "config.yaml").write_text(settings.to_yaml(), encoding="utf-8")
     return Run(path, pipeline, settings)
 
 

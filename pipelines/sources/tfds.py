@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import socket
 import threading
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlparse
+from urllib.parse import ParseResult, urlparse
 
 import numpy as np
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import tensorflow_datasets as tfds
 
 NETWORK_SECONDS = 2.0
+PORTS = {"http": 80, "https": 443}
 
 
 def load(name: str, data_dir: Path | None, splits: tuple[str, ...]) -> list[dict[str, np.ndarray]]:
@@ -68,18 +70,20 @@ def ready(name: str, data_dir: Path | None) -> tfds.core.DatasetBuilder:
 
 
 def _reachable(builder: Any) -> bool:
-    """Whether the host of the data set's files accepts a connection, within `NETWORK_SECONDS`."""
-    hosts = {urlparse(url).hostname for url in builder.url_infos}
+    """Whether a host of the data set's files, or the proxy to it, accepts a connection within `NETWORK_SECONDS`."""
+    proxies = urllib.request.getproxies()
+    doors = {urlparse(proxies.get(urlparse(url).scheme, url)) for url in builder.url_infos}
     answered = threading.Event()
 
-    def knock(host: str) -> None:
+    def knock(door: ParseResult) -> None:
         try:
-            socket.create_connection((host, 443), timeout=NETWORK_SECONDS).close()
+            port = door.port or PORTS.get(door.scheme, 443)
+            socket.create_connection((door.hostname, port), timeout=NETWORK_SECONDS).close()
             answered.set()
         except OSError:
             pass
 
-    threads = [threading.Thread(target=knock, args=(host,), daemon=True) for host in hosts if host]
+    threads = [threading.Thread(target=knock, args=(door,), daemon=True) for door in doors if door.hostname]
     for thread in threads:
         thread.start()
     for thread in threads:
