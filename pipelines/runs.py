@@ -56,7 +56,8 @@ class Run:
             return keras.saving.load_model(path)
         except Exception as error:  # Keras raises whatever its parts raise on a damaged file
             raise DataError(
-                f"{path} is damaged and can't be loaded. Its weights are in checkpoints/best.npz."
+                f"{path} is damaged and can't be loaded. Remove it, and make it again from the checkpoints with: "
+                f"{self.resume_command}"
             ) from error
 
     @property
