@@ -9,6 +9,8 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+from keras_recurrent.pipelines.runs import processor
+
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HEAD = "# Results\n\nWritten by the scripts beside this file; each section says how to measure it again.\n"
 
@@ -16,16 +18,9 @@ HEAD = "# Results\n\nWritten by the scripts beside this file; each section says 
 def write(title: str, command: str, about: str, body: str) -> None:
     """Replaces the section of that title, with command, machine, versions and date."""
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("tensorflow", "keras", "numpy"))
-    machine = f"{_processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+    machine = f"{processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
     section = f"## {title}\n\n`{command}`\n\n{about}\n\n{body}\n\n{machine}; {versions}; {time.strftime('%Y-%m-%d')}.\n"
     text = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else HEAD
     kept = [part for part in re.split(r"(?m)^(?=## )", text) if not part.startswith(f"## {title}\n")]
     RESULTS.write_text("\n".join([part.rstrip() + "\n" for part in kept] + [section]), encoding="utf-8")
     print(section)
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

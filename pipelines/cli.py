@@ -18,7 +18,7 @@ from .request import OUTPUT, Request
 if TYPE_CHECKING:
     from .runs import Run
 
-UsageMistake = typer.BadParameter.__mro__[2]  # ClickException, which typer does not name
+UsageMistake = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 INTERRUPTED = 130
 DEBUG = "--debug"
 MOST_COLUMNS = 16

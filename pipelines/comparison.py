@@ -12,7 +12,7 @@ from rich.console import Console
 
 from . import catalogue, files, metrics, runs
 from .cells import CELLS
-from .errors import DataError, UsageError, did_you_mean
+from .errors import DataError, DivergenceError, UsageError, did_you_mean
 from .request import Request
 
 
@@ -29,9 +29,11 @@ class Comparison:
 def compare(request: Request, cells: Sequence[str], seeds: int, console: Console) -> Comparison:
     """Trains every cell with `seeds` seeds, and writes `compare.csv`, `compare.png` and the runs themselves.
 
-    Resumed, it keeps finished trainings and goes on with the one that was cut off.
+    Resumed, it keeps finished trainings and goes on with the one that was cut off. A training that diverges is left
+    out, and said to be; the column `runs` counts the others.
 
     Raises:
+        DivergenceError: If every training diverged.
         UsageError: If a cell is unknown or named twice, or the folder exists.
     """
     for cell in cells:
@@ -56,11 +58,17 @@ def compare(request: Request, cells: Sequence[str], seeds: int, console: Console
             if run.config != settings:
                 raise UsageError(f"{path} was trained with other settings; choose another --name.")
             console.print(f"{cell}, seed {seed}, in {path}", highlight=False, soft_wrap=True)
-            if not (path / "model.keras").is_file():
-                train(run, data, console)
+            try:
+                if not (path / "model.keras").is_file():
+                    train(run, data, console)
+            except DivergenceError as error:
+                console.print(f"{cell}, seed {seed}, is left out: {error}", highlight=False, soft_wrap=True)
+                continue
             scores = metrics.classification(run.predict(data.test.inputs), data.test.labels)
             epochs = run.history["seconds"]
             rows.append((cell, scores[pipeline.primary], run.model.count_params(), float(epochs.median())))
+    if not rows:
+        raise DivergenceError("every training diverged; there is nothing to compare.")
     table = summarise(rows, pipeline.primary)
     baselines = {name: score[pipeline.primary] for name, score in baseline_scores(pipeline, data).items()}
     files.write_text(folder / "compare.csv", table.to_csv(index=False))

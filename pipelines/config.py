@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -13,18 +15,32 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from .cells import CellName
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
+FullPath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+"""A path that means the same from every folder, so that a run can be repeated from another one."""
 
 
 class Section(BaseModel):
     """A part of the configuration: unknown keys are refused, and nothing changes after validation."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: Any, about: ValidationInfo) -> Any:
+        if isinstance(value, bool) and cls.model_fields[about.field_name].annotation is not bool:
+            raise PydanticCustomError(
+                "truth", "expected a number or a text (YAML reads yes and on as true, no and off as false)"
+            )
+        return value
 
 
 class DataSection(Section):
@@ -69,7 +85,7 @@ class Training(Section):
     warmup_epochs: NonNegativeFloat = 0.0
     """Epochs over which the rate rises linearly from zero."""
     weight_decay: NonNegativeFloat = 0.0
-    """Decoupled weight decay (AdamW) of the kernels."""
+    """Decoupled weight decay (AdamW) of the kernels; biases are left alone."""
     clip_norm: PositiveFloat | None = 1.0
     """Global norm to which gradients are clipped; null for no clipping."""
     patience: PositiveInt | None = None
@@ -77,16 +93,17 @@ class Training(Section):
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     """Of the computation in training; the kept model is float32 in any case."""
     jit_compile: bool = False
-    """Compiles the training step with XLA."""
+    """Compiles the training step with XLA (then without cuDNN's recurrent kernels, which XLA does not know)."""
     devices: list[str] | None = None
-    """Devices to train on together, such as [GPU:0, GPU:1]; null takes every GPU there is, or else the CPU."""
+    """Devices to train on together, such as [GPU:0, GPU:1]; null takes every GPU there is, or else the CPU. A batch is
+    divided among them, so batch_size should be a multiple of their number."""
     seed: NonNegativeInt = 0
     """Of the first weights, the dropout masks, the order of the data and its augmentation."""
 
     @model_validator(mode="after")
     def _plateau_has_no_warmup(self) -> Training:
         if self.schedule == "plateau" and self.warmup_epochs:
-            raise ValueError("schedule 'plateau' takes no warm-up: set training.warmup_epochs=0")
+            raise PydanticCustomError("together", "schedule 'plateau' takes no warm-up: set training.warmup_epochs=0")
         return self
 
 

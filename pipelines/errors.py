@@ -12,6 +12,10 @@ class PipelineError(Exception):
     exit_code = 1
 
 
+class DivergenceError(PipelineError):
+    """A training whose loss is no longer a number."""
+
+
 class UsageError(PipelineError):
     """A wrong option, name or configuration."""
 
@@ -28,6 +32,11 @@ class GateError(PipelineError):
     """An exported artefact that does not give the model's answers."""
 
     exit_code = 4
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, or its name if it has none."""
+    return (str(error).strip() or type(error).__name__).partition("\n")[0]
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

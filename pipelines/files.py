@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +35,24 @@ def whole(path: Path) -> Iterator[Path]:
             shutil.rmtree(aside, ignore_errors=True)
         else:
             os.replace(temporary, path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        _remove(temporary)
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Yields a temporary folder, which becomes `path` when the block ends well; never takes the place of another.
+
+    Raises:
+        PipelineError: If the file system refuses, or something is at `path` by now.
+    """
+    temporary = path.with_name(f".partial.{uuid.uuid4().hex}")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        temporary.rename(path)
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:

@@ -23,8 +23,9 @@ def classification(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, f
         labels: Right classes, integers.
 
     Returns:
-        `accuracy` (examples that are wholly right), `macro_f1` (mean over the classes), `log_loss` (nats a label),
-        `calibration_error` (see there), and with several positions `label_accuracy` (single labels that are right).
+        `accuracy` (examples that are wholly right), `macro_f1` (mean over the classes that occur), `log_loss` (nats a
+        label), `calibration_error` (see there), and with several positions `label_accuracy` (single labels that are
+        right).
 
     Example:
 
@@ -36,7 +37,7 @@ def classification(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, f
     right = probabilities.argmax(-1) == labels
     scores = {
         "accuracy": float(right.reshape(len(right), -1).all(axis=1).mean()),
-        "macro_f1": float(np.mean(per_class(confusion(flat, targets))["f1"])),
+        "macro_f1": macro_f1(confusion(flat, targets)),
         "log_loss": float(-np.log(np.maximum(flat[np.arange(len(flat)), targets], 1e-12)).mean()),
         "calibration_error": calibration_error(flat, targets),
     }
@@ -63,6 +64,16 @@ def per_class(matrix: np.ndarray) -> dict[str, np.ndarray]:
         "f1": 2 * hits / np.maximum(support + named, 1),
         "support": support,
     }
+
+
+def macro_f1(matrix: np.ndarray) -> float:
+    """The mean F1 of the classes that occur, among the labels or the answers.
+
+    >>> macro_f1(np.array([[3, 0, 0], [0, 2, 0], [0, 0, 0]]))
+    1.0
+    """
+    occurs = matrix.sum(axis=0) + matrix.sum(axis=1) > 0
+    return float(per_class(matrix)["f1"][occurs].mean())
 
 
 def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:

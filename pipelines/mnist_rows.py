@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
+from pydantic_core import PydanticCustomError
 
 from . import baselines, cli
-from .config import Config, DataSection, RecurrentModel
+from .config import Config, DataSection, FullPath, RecurrentModel
 from .errors import DataError
 from .pipeline import Pipeline
 from .sources import digits, idx, tfds
@@ -46,9 +47,9 @@ class RowsData(DataSection):
 
     source: Literal["digits", "tfds", "idx"] = "digits"
     """scikit-learn's digits, MNIST by TensorFlow Datasets, or idx files."""
-    path: Path | None = None
+    path: FullPath | None = None
     """Folder of the four idx files, gzipped or not."""
-    data_dir: Path | None = None
+    data_dir: FullPath | None = None
     """Folder of TensorFlow Datasets; null for its own default."""
     validation: PositiveInt = 180
     """Training images held out for validation, the shares of the digits kept."""
@@ -78,7 +79,7 @@ class RowsData(DataSection):
     @model_validator(mode="after")
     def _idx_has_a_path(self) -> RowsData:
         if self.source == "idx" and self.path is None:
-            raise ValueError("source 'idx' needs data.path, the folder of the four idx files")
+            raise PydanticCustomError("together", "source 'idx' needs data.path, the folder of the four idx files")
         return self
 
 
@@ -98,8 +99,9 @@ def load(config: RowsConfig) -> Data:
         train = train[np.random.default_rng(data.split_seed).permutation(len(train))[: data.limit]]
     if not data.pairs:
         return Data(train, validation, test, CLASSES)
-    rng = np.random.default_rng(data.split_seed)
-    train, validation, test = pairs(train, rng, data.pairs_per_image), pairs(validation, rng), pairs(test, rng)
+    of_train, of_validation, of_test = (np.random.default_rng([data.split_seed, part]) for part in range(3))
+    train = pairs(train, of_train, data.pairs_per_image)
+    validation, test = pairs(validation, of_validation), pairs(test, of_test)
     return Data(train, validation, test, CLASSES, positions=("left", "right"))
 
 
@@ -152,7 +154,7 @@ def build(config: RowsConfig, data: Data, precision: str) -> keras.Model:
     if config.data.layout == "permuted":
         order = np.random.default_rng(config.data.permutation_seed).permutation(rows * columns)
         x = keras.ops.take(x, order.tolist(), axis=1)
-    features = recurrent_stack(x, config.model, precision)
+    features = recurrent_stack(x, config.model, precision, use_cudnn=not config.training.jit_compile)
     return keras.Model(images, classifier(features, len(CLASSES), len(data.positions)), name="mnist_rows")
 
 
@@ -187,9 +189,9 @@ def read_input(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str
     """
     from .sources import pictures
 
-    if path.suffix == ".npy":
+    if pictures.is_npy(path):
         return pictures.read_npy(path, shape), []
-    if "idx" in path.name and path.suffix.lower() not in pictures.SUFFIXES:
+    if idx.is_idx(path):
         return pictures.check_shape(idx.read(path, 3), shape, path), []
     return pictures.read_ink(path, shape)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A task, from configuration to answers: plain functions, which the stages call in the order given here."""
+    """A task, from configuration to answers, as plain functions that the stages call."""
 
     name: str
     """As on the command line: the name of the module."""

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import platform
 import re
+import shlex
 import sys
 import time
 from dataclasses import dataclass
@@ -25,7 +27,7 @@ import pandas as pd
 import yaml
 
 from . import catalogue, config, files
-from .errors import DataError, UsageError, did_you_mean
+from .errors import DataError, UsageError, did_you_mean, first_line
 from .pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -74,7 +76,13 @@ class Run:
         except FileNotFoundError:
             raise DataError(f"{path} is missing; finish the run with: {self.resume_command}") from None
         except (OSError, ValueError) as error:
-            raise DataError(f"{path} is damaged: {_first_line(error)}") from None
+            raise DataError(f"{path} is damaged: {first_line(error)}") from None
+
+    def note_start(self, devices: list[str]) -> None:
+        """Adds to environment.json that training was begun, or gone on with, here and now."""
+        about = self.read_json("environment.json")
+        about["starts"] = [*about.get("starts", []), environment() | {"devices": devices}]
+        self.write_json("environment.json", about)
 
     def write_classes(self, classes: tuple[str, ...]) -> None:
         """Writes the names of the model's classes, a line each."""
@@ -93,10 +101,8 @@ class Run:
         """The command that goes on with this run."""
         if self.path.parent.parent.name == COMPARISONS:
             return f"the command that made it (compare --name {self.path.parent.name}) and --resume"
-        return (
-            f"keras-recurrent run {self.pipeline.name} --output {self.path.parent.parent} "
-            f"--name {self.path.name} --resume"
-        )
+        output = shlex.quote(str(self.path.parent.parent))
+        return f"keras-recurrent run {self.pipeline.name} --output {output} --name {self.path.name} --resume"
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:
         """Probabilities `[n, ..., classes]` for raw inputs `[n, ...]`, as in the training data."""
@@ -149,10 +155,13 @@ def refuse_existing(path: Path) -> None:
 
 
 def create(path: Path, pipeline: Pipeline, settings: config.Config) -> Run:
-    """Makes the folder of a new run, whole, with its configuration and its environment."""
+    """Makes the folder of a new run, whole, with its configuration and its environment.
+
+    Raises:
+        UsageError: If there is something at that path.
+    """
     refuse_existing(path)
-    with files.whole(path) as temporary:
-        temporary.mkdir()
+    with files.new_folder(path) as temporary:
         (temporary / "environment.json").write_text(json.dumps(environment(), indent=2) + "\n", encoding="utf-8")
         (temporary / "config.yaml").write_text(settings.to_yaml(), encoding="utf-8")
     return Run(path, pipeline, settings)
@@ -184,7 +193,7 @@ def open(path: str | Path, output: Path = Path("saved_models")) -> Run:
         pipeline = catalogue.load(written["pipeline"])
         return Run(folder, pipeline, pipeline.config.model_validate(written))
     except (UsageError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
-        raise DataError(f"{settings} is damaged: {_first_line(error)}") from None
+        raise DataError(f"{settings} is damaged: {first_line(error)}") from None
 
 
 def _find(path: Path, output: Path) -> Path:
@@ -224,12 +233,18 @@ def environment() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "system": platform.platform(),
-        "processor": platform.processor() or platform.machine(),
+        "processor": processor(),
+        "cores": os.cpu_count(),
         "packages": {name: metadata.version(name) for name in PACKAGES},
         "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).strip().partition("\n")[0]
+def processor() -> str:
+    """The model of this machine's processor."""
+    about = Path("/proc/cpuinfo")
+    for line in about.read_text(encoding="utf-8").splitlines() if about.exists() else []:
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

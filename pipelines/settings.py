@@ -50,8 +50,12 @@ def from_file(path: Path, typed: bool = True) -> Layer:
 
 
 def _lines(node: yaml.MappingNode, path: Path, prefix: str = "") -> typing.Iterator[tuple[str, str]]:
+    seen: set[str] = set()
     for key, value in node.value:
         dotted = f"{prefix}{key.value}"
+        if dotted in seen:
+            raise UsageError(f"{path}:{key.start_mark.line + 1}: {dotted} stands twice; the first would be lost.")
+        seen.add(dotted)
         yield dotted, f"{path}:{key.start_mark.line + 1}"
         if isinstance(value, yaml.MappingNode):
             yield from _lines(value, path, f"{dotted}.")
@@ -141,7 +145,10 @@ def merge(schema: type[Config], header: dict[str, str], layers: typing.Sequence[
                 values[section] = values[section] | keys
             else:
                 values[section] = dict(keys) if isinstance(keys, dict) else keys
-    origin = {key: where for layer in layers for key, where in layer.origin.items()}
+    origin: dict[str, str] = {}
+    for key, where in (item for layer in layers for item in layer.origin.items()):
+        origin.pop(key, None)  # so that the last one written stands last
+        origin[key] = where
     _drop_unused(schema, values, layers)
     try:
         return schema.model_validate(values)
@@ -175,7 +182,8 @@ def _drop_unused(schema: type[Config], values: dict[str, Any], layers: typing.Se
 def _explain(schema: type[BaseModel], details: ErrorDetails, origin: dict[str, str]) -> str:
     keys = [str(part) for part in details["loc"]]
     dotted = ".".join(keys)
-    where = next((origin[key] for key in origin if f"{key}.".startswith(f"{'.'.join(keys[:2])}.")), None)
+    below = [origin[key] for key in origin if f"{key}.".startswith(f"{'.'.join(keys[:2])}.")]
+    where = below[-1] if below else None
     place = f"{dotted} ({where})" if where else dotted
     match details["type"]:
         case "extra_forbidden":
@@ -183,6 +191,8 @@ def _explain(schema: type[BaseModel], details: ErrorDetails, origin: dict[str, s
         case "literal_error":
             hint = did_you_mean(str(details["input"]), _literals(details["ctx"]["expected"]))
             return f"{place}: {details['input']!r} is not allowed. {hint}"
+        case "together":
+            return f"{place}: {details['msg']}."
         case "missing":
             return f"{place}: is needed and was not given."
         case "model_type":

@@ -14,6 +14,8 @@ from . import catalogue, runs, settings
 from .errors import GateError, UsageError
 from .request import Request
 
+EVALUATED = ("metrics.json", "predictions.csv", "README.md")
+
 
 def train(request: Request, console: Console) -> runs.Run:
     """Trains, in a new run folder or in the one that is resumed."""
@@ -29,7 +31,7 @@ def run(request: Request, console: Console) -> runs.Run:
         console.print(f"{run.path} is finished: trained, evaluated, exported and proven.", soft_wrap=True)
         return run
     _train(run, data, console)
-    if not (run.path / "metrics.json").is_file():
+    if not all((run.path / name).is_file() for name in EVALUATED):
         _evaluate(run, data, console)
     _export(run, data, console)
     return run
@@ -110,13 +112,14 @@ def _same_settings(request: Request, run: runs.Run) -> None:
 
 
 def _is_trained(run: runs.Run) -> bool:
-    return (run.path / "model.keras").is_file()
+    return all((run.path / name).is_file() for name in ("model.keras", "history.csv", runs.LABELS))
 
 
 def _is_proven(run: runs.Run) -> bool:
-    if not all((run.path / name).is_file() for name in ("metrics.json", "export/parity.json")):
+    if not (_is_trained(run) and all((run.path / name).is_file() for name in (*EVALUATED, "export/parity.json"))):
         return False
-    return all(artifact["passed"] for artifact in run.read_json("export/parity.json")["artifacts"].values())
+    artifacts = run.read_json("export/parity.json")["artifacts"].values()
+    return all(artifact["passed"] and (run.path / artifact["path"]).exists() for artifact in artifacts)
 
 
 def _train(run: runs.Run, data: Any, console: Console) -> None:
@@ -135,17 +138,15 @@ def _evaluate(run: runs.Run, data: Any, console: Console) -> None:
     from .stages.report import write_card
 
     evaluate(run, data)
-    write_card(run)
+    proven = (run.path / "export/parity.json").is_file()
+    write_card(run, run.read_json("export/parity.json") if proven else None)
 
 
 def _export(run: runs.Run, data: Any, console: Console) -> None:
     console.print("exporting, and proving each file in a process of its own")
     from .stages.export import export
-    from .stages.report import write_card
 
     parity = export(run, data)
-    if (run.path / "metrics.json").is_file():
-        write_card(run)
     if failed := [artifact for artifact in parity["artifacts"].values() if not artifact["passed"]]:
         lines = [f"{a['path']}: {a['reason']} (worst row: {a['worst_row']})" for a in failed]
         raise GateError("the exported files do not give the model's answers:\n" + "\n".join(lines))

@@ -16,6 +16,15 @@ OPTIONS = {
     "quantization": (["--set", "export.quantization=[float61]"], ["export.quantization", "Did you mean 'float16'?"]),
     "preset": (["--preset", "sampel"], ["'sampel'", "Did you mean 'sample'?"]),
     "negative": (["--set", "training.epochs=-1"], ["training.epochs (--set training.epochs=-1)", "greater than 0"]),
+    "truth for a number": (["--set", "training.epochs=yes"], ["training.epochs", "True", "expected a number"]),
+    "a source without its path": (
+        ["--preset", "mnist", "--set", "data.source=idx"],
+        ["data (--set data.source=idx): source 'idx' needs data.path"],
+    ),
+    "a plateau after a warm-up": (
+        ["--set", "training.schedule=plateau"],
+        ["training (--set training.schedule=plateau)", "set training.warmup_epochs=0"],
+    ),
     "zero": (["--set", "model.units=0"], ["model.units", "greater than 0"]),
     "infinite": (["--set", "training.learning_rate=.inf"], ["training.learning_rate"]),
     "no number": (["--set", "model.units=abc"], ["model.units", "'abc'", "integer"]),
@@ -174,3 +183,9 @@ def test_a_device_that_is_not_there_leaves_no_folder(refused, tiny, tmp_path):
     options = [*tiny(), "--set", "training.devices=[GPU:7]", "--quiet", "--output", tmp_path / "runs", "--name", "new"]
     refused(2, ["training.devices", "GPU:7", "CPU:0"], "train", "mnist_rows", *options)
     assert not (tmp_path / "runs/mnist_rows/new").exists()
+
+
+def test_a_key_that_stands_twice_in_a_file(refused, tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("training:\n  epochs: 3\nmodel: {units: 4}\ntraining:\n  seed: 1\n")
+    refused(2, [f"{file}:4", "training stands twice"], "show", "mnist_rows", "--config", file)

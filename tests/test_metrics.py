@@ -34,6 +34,13 @@ def test_equals_scikit_learn(scored):
         np.testing.assert_allclose(by_class[name], theirs)
 
 
+def test_a_class_that_never_occurs_does_not_count():
+    labels = np.array([0, 2, 2, 0])
+    probabilities = np.eye(5)[[0, 2, 0, 0]]
+    ours = metrics.classification(probabilities, labels)["macro_f1"]
+    assert ours == pytest.approx(sklearn_metrics.f1_score(labels, probabilities.argmax(1), average="macro"))
+
+
 def test_calibration_error_equals_its_definition(scored):
     probabilities, labels = scored
     confidence, right = probabilities.max(1), probabilities.argmax(1) == labels

@@ -107,6 +107,13 @@ def test_killed_after_two_epochs(train_twice):
     assert len({row["learning_rate"] for row in rows}) == 4
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_killed_in_mixed_precision(train_twice, precision):
+    deep = {"training__precision": precision, "model__depth": 2, "model__bidirectional": True, "data__pairs": True}
+    train_twice(COSINE | deep, lambda run: len(rows_of(run)) >= 2)
+
+
 def test_killed_before_the_first_epoch_ended(train_twice):
     _, survived, _ = train_twice(COSINE | {"training__epochs": 2}, in_fit)
     assert survived == []
@@ -201,6 +208,25 @@ def test_killed_after_training(cli, finished, tmp_path, moment):
     assert (run / "model.keras").read_bytes() == model
     assert "proven" in result.stdout
     assert "accuracy" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model.keras",
+        "history.csv",
+        pytest.param("export/labels.txt", marks=pytest.mark.slow),
+        pytest.param("export/model.tflite", marks=pytest.mark.slow),
+    ],
+)
+def test_a_lost_file_is_made_again(cli, finished, tmp_path, name):
+    run = finished.copy(tmp_path)
+    expected, scores = files_of(run), json.loads((run / "metrics.json").read_text())["test"]
+    (run / name).unlink()
+    result = cli("run", "mnist_rows", "--resume", "--name", "copy", "--output", tmp_path, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert files_of(run) == expected
+    assert json.loads(result.stdout)["metrics"]["test"] == pytest.approx(scores, abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -185,8 +186,10 @@ def test_predict_from_arrays(predict, finished, test_images, to_idx, tmp_path):
     np.save(tmp_path / "five.npy", images)
     np.save(tmp_path / "one.npy", images[2])
     (tmp_path / "five-images-idx3-ubyte").write_bytes(to_idx(images))
+    (tmp_path / "renamed").write_bytes(to_idx(images))
+    (tmp_path / "five.NPY").write_bytes((tmp_path / "five.npy").read_bytes())
     expected = table(finished.path / "predictions.csv")[:5]
-    for name in ("five.npy", "five-images-idx3-ubyte"):
+    for name in ("five.npy", "five.NPY", "five-images-idx3-ubyte", "renamed"):
         answers, said = predict(tmp_path / name)
         assert said == ""
         assert [answer["label"] for answer in answers] == [row["predicted_label"] for row in expected]
@@ -201,7 +204,7 @@ def test_predict_from_arrays(predict, finished, test_images, to_idx, tmp_path):
 
 def test_predict_from_pictures_says_what_it_did(predict, test_images, tmp_path):
     digit = test_images[0][0]
-    paths = {name: tmp_path / f"{name}.png" for name in ("plain", "light", "colour", "large", "clear")}
+    paths = {name: tmp_path / f"{name}.png" for name in ("plain", "light", "colour", "large", "clear", "deep")}
     Image.fromarray(digit).save(paths["plain"])
     Image.fromarray(255 - digit).save(paths["light"])
     Image.fromarray(np.stack([digit] * 3, axis=-1)).save(paths["colour"])
@@ -209,12 +212,14 @@ def test_predict_from_pictures_says_what_it_did(predict, test_images, tmp_path):
     ink = np.zeros((8, 8, 4), np.uint8)
     ink[..., 3] = digit  # black ink on nothing
     Image.fromarray(ink).save(paths["clear"])
+    Image.fromarray(digit.astype(np.uint16) * 257).save(paths["deep"])
     answers, said = predict(*paths.values())
     notes = {line.partition(".png: ")[0].rpartition("/")[2]: line.partition(".png: ")[2] for line in said.splitlines()}
     assert set(notes) == set(paths) - {"plain"}
     assert "inverted" in notes["light"]
     assert "border is light" in notes["light"]
     assert "gray" in notes["colour"]
+    assert notes["deep"] == "reduced from 16 bits to 8"
     assert "resized from 64 x 64 to 8 x 8" in notes["large"]
     assert "white" in notes["clear"]
     assert "inverted" in notes["clear"]
@@ -336,3 +341,47 @@ def test_compare(cli, tiny, tmp_path):
     assert sum(path.stat().st_mtime_ns == time for path, time in once.items()) == 3
     other = cli("compare", "mnist_rows", *options, "--set", "model.units=9", "--name", "mine", "--resume")
     assert other.exit_code == 2
+
+
+def test_a_cell_that_diverges_is_left_out_of_a_comparison(cli, tiny, tmp_path, monkeypatch):
+    from keras_recurrent.pipelines.errors import DivergenceError
+    from keras_recurrent.pipelines.stages import training
+
+    honest = training.train
+
+    def train(run, data, console):
+        if run.path.name == "keras.gru-seed1":
+            raise DivergenceError("the loss became nan")
+        honest(run, data, console)
+
+    monkeypatch.setattr(training, "train", train)
+    options = [
+        "--cells",
+        "keras.gru",
+        "--seeds",
+        "2",
+        *tiny(training__epochs=1),
+        "--output",
+        tmp_path,
+        "--name",
+        "mine",
+    ]
+    result = cli("compare", "mnist_rows", *options)
+    assert result.exit_code == 0, result.stderr
+    assert "keras.gru, seed 1, is left out: the loss became nan" in result.stderr
+    assert table(tmp_path / "mnist_rows/comparisons/mine/compare.csv")[0]["runs"] == "1"
+
+
+@pytest.mark.slow
+def test_the_main_job_as_shipped(process, tmp_path):
+    """What the README's first command does: learns well, beats the baselines, proves its files, and in time."""
+    began = time.perf_counter()
+    result = process("run", "mnist_rows", "--output", tmp_path, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert time.perf_counter() - began < 120
+    done = json.loads(result.stdout)
+    assert done["metrics"]["test"]["accuracy"] >= 0.96
+    assert done["metrics"]["beats_baselines"]
+    assert all(artifact["passed"] for artifact in done["parity"]["artifacts"].values())
+    sizes = {kind: artifact["bytes"] for kind, artifact in done["parity"]["artifacts"].items()}
+    assert sizes["tflite_dynamic_range"] < sizes["tflite_float16"] < sizes["tflite"]

@@ -8,14 +8,14 @@ from typing import Any
 import keras
 
 from ..config import Training
-from ..errors import PipelineError
+from ..errors import DivergenceError
 
 
 class StopOnNaN(keras.callbacks.Callback):
     """Raises as soon as the loss is NaN or infinite; what earlier epochs wrote stays.
 
     Raises:
-        PipelineError: With the step, the epoch, and what to try.
+        DivergenceError: With the step, the epoch, and what to try.
     """
 
     def __init__(self, training: Training) -> None:
@@ -42,9 +42,9 @@ class StopOnNaN(keras.callbacks.Callback):
             advice.append(f"training.clip_norm=1 (now {_yaml(self.training.clip_norm)})")
         if self.training.precision != "float32":
             advice.append(f"training.precision=float32 (now {self.training.precision})")
-        raise PipelineError(
-            f"the loss became {loss} {where}. Try {', or '.join(advice)}. "
-            f"The {self.epoch} epoch(s) before it are kept in the run's history.csv and checkpoints."
+        kept = f" The {self.epoch} epoch(s) before it are kept in the run's history.csv and checkpoints."
+        raise DivergenceError(
+            f"the loss became {loss} {where}. Try, in a new run, {', or '.join(advice)}.{kept if self.epoch else ''}"
         )
 
 

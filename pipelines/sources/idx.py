@@ -17,6 +17,7 @@ from ..errors import DataError
 
 KINDS = {1: "labels (one dimension)", 3: "images (three dimensions)"}
 UNSIGNED_BYTE = 8
+GZIP = b"\x1f\x8b"
 
 
 def load(folder: Path, part: str, classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -61,6 +62,15 @@ def find(folder: Path, stem: str, dimensions: int) -> Path:
     raise DataError(f"data.path={folder}: {names[0]} is missing (with or without .gz).")
 
 
+def is_idx(path: Path) -> bool:
+    """Whether a file begins as an idx file of unsigned bytes does, or is gzipped."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        start = stream.read(3)
+    return start == bytes([0, 0, UNSIGNED_BYTE]) or start[:2] == GZIP
+
+
 def read(path: Path, dimensions: int) -> np.ndarray:
     """Reads one idx file of unsigned bytes.
 
@@ -96,7 +106,7 @@ def _kind(dimensions: int) -> str:
 def _bytes(path: Path) -> bytes:
     try:
         raw = path.read_bytes()
-        return gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+        return gzip.decompress(raw) if raw[:2] == GZIP else raw
     except EOFError:
         raise DataError(f"{path} is truncated: its gzip stream ends too early.") from None
     except (OSError, zlib.error) as error:

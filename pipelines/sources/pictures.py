@@ -9,7 +9,6 @@ import numpy as np
 
 from ..errors import DataError
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 LIGHT = 127
 
 
@@ -37,7 +36,10 @@ def read_ink(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str]]
             if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
                 picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA"))
                 notes.append("put on white")
-            if picture.mode != "L":
+            if picture.mode in ("I", "I;16", "I;16B", "I;16L"):
+                picture = Image.fromarray((np.asarray(picture).clip(0, 65535) // 257).astype(np.uint8))
+                notes.append("reduced from 16 bits to 8")
+            elif picture.mode != "L":
                 picture = picture.convert("L")
                 notes.append("made gray")
     except FileNotFoundError:
@@ -56,6 +58,14 @@ def read_ink(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str]]
         pixels = 255 - pixels
         notes.append("inverted, since its border is light")
     return pixels[np.newaxis], notes
+
+
+def is_npy(path: Path) -> bool:
+    """Whether a file is an array of NumPy, by its name or its first bytes."""
+    if path.suffix.lower() == ".npy" or not path.is_file():
+        return path.suffix.lower() == ".npy"
+    with path.open("rb") as stream:
+        return stream.read(6) == b"\x93NUMPY"
 
 
 def read_npy(path: Path, shape: tuple[int, ...]) -> np.ndarray:

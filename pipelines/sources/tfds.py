@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
+import time
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import ParseResult, urlparse
+from urllib.parse import urlparse
 
 import numpy as np
 
-from ..errors import DataError
+from ..errors import DataError, first_line
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -39,7 +41,7 @@ def load(name: str, data_dir: Path | None, splits: tuple[str, ...]) -> list[dict
         return [dict(tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1))) for split in splits]
     except Exception as error:  # TFDS raises what its readers raise; a damaged record has no class of its own
         raise DataError(
-            f"the TFDS data set {name!r} in {builder.data_path} can't be read: {_first_line(error)}"
+            f"the TFDS data set {name!r} in {builder.data_path} can't be read: {first_line(error)}"
         ) from error
 
 
@@ -52,7 +54,7 @@ def ready(name: str, data_dir: Path | None) -> tfds.core.DatasetBuilder:
     except tfds.core.DatasetNotFoundError:
         raise DataError(f"TFDS knows no data set {name!r}.") from None
     except Exception as error:  # a damaged folder raises whatever its parser raises
-        raise DataError(f"the TFDS folder {data_dir or ''} can't be used: {_first_line(error)}") from error
+        raise DataError(f"the TFDS folder {data_dir or ''} can't be used: {first_line(error)}") from error
     if builder.is_prepared():
         return builder
     advice = (
@@ -65,31 +67,27 @@ def ready(name: str, data_dir: Path | None) -> tfds.core.DatasetBuilder:
     try:
         builder.download_and_prepare()
     except Exception as error:  # as above, and every network error there is
-        raise DataError(f"{advice} (The download failed: {_first_line(error)})") from error
+        raise DataError(f"{advice} (The download failed: {first_line(error)})") from error
     return builder
 
 
 def _reachable(builder: Any) -> bool:
     """Whether a host of the data set's files, or the proxy to it, accepts a connection within `NETWORK_SECONDS`."""
     proxies = urllib.request.getproxies()
-    doors = {urlparse(proxies.get(urlparse(url).scheme, url)) for url in builder.url_infos}
+    urls = [urlparse(url) for url in builder.url_infos]
+    doors = [urlparse(proxies[url.scheme]) if url.scheme in proxies else url for url in urls]
     answered = threading.Event()
 
-    def knock(door: ParseResult) -> None:
-        try:
-            port = door.port or PORTS.get(door.scheme, 443)
-            socket.create_connection((door.hostname, port), timeout=NETWORK_SECONDS).close()
+    def knock(host: str, port: int) -> None:
+        with contextlib.suppress(OSError):
+            socket.create_connection((host, port), timeout=NETWORK_SECONDS).close()
             answered.set()
-        except OSError:
-            pass
 
-    threads = [threading.Thread(target=knock, args=(door,), daemon=True) for door in doors if door.hostname]
+    addresses = {(door.hostname, door.port or PORTS.get(door.scheme, 443)) for door in doors if door.hostname}
+    threads = [threading.Thread(target=knock, args=address, daemon=True) for address in addresses]
+    deadline = time.monotonic() + NETWORK_SECONDS
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(NETWORK_SECONDS)
+        thread.join(max(0.0, deadline - time.monotonic()))
     return answered.is_set()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).strip().partition("\n")[0]

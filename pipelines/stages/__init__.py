@@ -1,1 +1,1 @@
-"""What a run goes through, one file a stage."""
+"""What a run goes through: data (with augmentation), model, training, evaluation, export, report."""

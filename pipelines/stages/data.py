@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     Augment = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
+AHEAD = 4  # batches prepared while the model works on one
+
+
 @dataclass(frozen=True)
 class Split:
     """Examples: `inputs [n, ...]` as they come from the source, and integer `labels [n]` or `[n, positions]`."""
@@ -82,8 +85,8 @@ def training_batches(
     """
     import tensorflow as tf
 
-    inputs, labels = tf.constant(split.inputs), tf.constant(split.labels)
     with tf.device("CPU"):
+        inputs, labels = tf.constant(split.inputs), tf.constant(split.labels)
         rows = tf.range(len(split), dtype=tf.int64)
 
     def batch(chosen: tf.Tensor, epoch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -95,13 +98,16 @@ def training_batches(
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(rows, seed=tf.stack([tf.cast(seed, tf.int64), epoch]))
         batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
-        return batches.map(lambda chosen: batch(chosen, epoch), num_parallel_calls=tf.data.AUTOTUNE)
+        return batches.map(lambda chosen: batch(chosen, epoch), num_parallel_calls=AHEAD)
 
-    return tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(one_epoch).prefetch(tf.data.AUTOTUNE)
+    batches = tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(one_epoch).prefetch(AHEAD)
+    options = tf.data.Options()
+    options.autotune.enabled = False  # its waiting showed in the time of every epoch
+    return batches.with_options(options)
 
 
 def evaluation_batches(split: Split, batch_size: int = 256) -> tf.data.Dataset:
     """Batches in the split's own order."""
     import tensorflow as tf
 
-    return tf.data.Dataset.from_tensor_slices((split.inputs, split.labels)).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    return tf.data.Dataset.from_tensor_slices((split.inputs, split.labels)).batch(batch_size).prefetch(AHEAD)

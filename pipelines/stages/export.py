@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
+
 from .. import files, metrics
 from ..export import check_export, export_saved_model, export_tflite
-from ..runs import Run
+from ..runs import LABELS, Run
 from .data import Data
+from .report import write_card
 
 
 def export(run: Run, data: Data) -> dict[str, Any]:
-    """Exports the model, proves each file on the test split, and writes `export/parity.json`.
+    """Exports the model, and proves each file on the test split.
+
+    The folder `export/` is replaced as a whole, with `parity.json` in it, so that a proof never stands beside files
+    that it was not made for.
 
     Returns:
         What `parity.json` holds; an artefact whose `passed` is false differs by more than its tolerance.
     """
     began = time.perf_counter()
     folder = run.path / "export"
-    try:
-        artifacts = _write(run, data, folder)
-        parity = _prove(run, data, artifacts)
-    except OSError as error:
-        raise files.cannot_write(folder, error) from error
-    for artifact in parity["artifacts"].values():
-        artifact["path"] = str(artifact["path"]).removeprefix(f"{run.path}/")
-    run.write_json("export/parity.json", metrics.rounded(parity, 9))
-    if (run.path / "metrics.json").is_file():
-        scores = run.metrics
-        scores["seconds"]["export"] = round(time.perf_counter() - began, 3)
-        run.write_json("metrics.json", scores)
+    with files.whole(folder) as temporary:
+        temporary.mkdir()
+        parity = metrics.rounded(_prove(run, data, _write(run, data, temporary)), 9)
+        for artifact in parity["artifacts"].values():
+            artifact["path"] = str(folder.name / Path(artifact["path"]).relative_to(temporary))
+        (temporary / "parity.json").write_text(json.dumps(parity, indent=2) + "\n", encoding="utf-8")
+        if (run.path / "metrics.json").is_file():
+            scores = run.metrics
+            scores["seconds"]["export"] = round(time.perf_counter() - began, 3)
+            run.write_json("metrics.json", scores)
+            write_card(run, parity)
     return parity
 
 
@@ -43,16 +49,22 @@ def _write(run: Run, data: Data, folder: Path) -> dict[str, Path]:
     for quantization in run.config.export.quantization:
         path = artifacts[f"tflite_{quantization}"] = folder / f"model.{quantization}.tflite"
         export_tflite(run.model, path, quantization=quantization)
-    run.write_classes(data.classes)
+    (folder / LABELS.name).write_text("".join(f"{name}\n" for name in data.classes), encoding="utf-8")
     return artifacts
 
 
 def _prove(run: Run, data: Data, artifacts: dict[str, Path]) -> dict[str, Any]:
-    """Runs every artefact on the test split, alone, and compares."""
+    """Runs every artefact on the test split, alone, and compares it with the model in full float32."""
+    tf32 = tf.config.experimental.tensor_float_32_execution_enabled()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    try:
+        expected = run.predict(data.test.inputs)
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(tf32)
     return check_export(
         artifacts,
         data.test.inputs,
-        expected=run.predict(data.test.inputs),
+        expected=expected,
         score=lambda probabilities: metrics.classification(probabilities, data.test.labels),
         primary=run.pipeline.primary,
         rows=run.config.export.rows,
@@ -62,7 +74,6 @@ def _prove(run: Run, data: Data, artifacts: dict[str, Path]) -> dict[str, Any]:
 
 def _serve(classes: tuple[str, ...]):
     """Adds the label's name to the probabilities, inside the SavedModel."""
-    import tensorflow as tf
 
     def serve(probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"probabilities": probabilities, "labels": tf.gather(tf.constant(classes), tf.argmax(probabilities, -1))}

@@ -8,13 +8,16 @@ from ..cells import layer_class
 from ..config import RecurrentModel
 
 
-def recurrent_stack(inputs: keras.KerasTensor, config: RecurrentModel, dtype: str | None = None) -> keras.KerasTensor:
+def recurrent_stack(
+    inputs: keras.KerasTensor, config: RecurrentModel, dtype: str | None = None, use_cudnn: bool = True
+) -> keras.KerasTensor:
     """Stacked recurrent layers over a sequence, of which the output of the last time step is kept.
 
     Args:
         inputs: `[batch, time, features]`.
         config: Cell, units, depth, directions and rates.
         dtype: Precision policy of the layers, such as `"mixed_float16"`.
+        use_cudnn: Whether a GPU may run its own kernels, where the layer has them; XLA can't compile those.
 
     Returns:
         `[batch, units]`, or `[batch, 2 * units]` if bidirectional (then the forward layer's output at the last time
@@ -29,6 +32,8 @@ def recurrent_stack(inputs: keras.KerasTensor, config: RecurrentModel, dtype: st
             dtype=dtype,
             name=f"recurrent_{level}",
         )
+        if hasattr(layer, "use_cudnn") and not use_cudnn:
+            layer.use_cudnn = False
         x = (
             keras.layers.Bidirectional(layer, dtype=dtype, name=f"both_ways_{level}") if config.bidirectional else layer
         )(x)

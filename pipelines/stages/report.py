@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import shlex
 from typing import Any
 
 from .. import files
 from ..runs import Run
 
-EXTRA_METRICS = {
+ABOUT_METRICS = {
     "accuracy": "share of the examples that are wholly right",
     "label_accuracy": "share of the single labels that are right",
     "macro_f1": "mean of the classes' F1",
@@ -17,10 +17,10 @@ EXTRA_METRICS = {
 }
 
 
-def write_card(run: Run) -> None:
-    """Writes the card from `metrics.json`, and from `export/parity.json` where it is there already."""
+def write_card(run: Run, parity: dict[str, Any] | None = None) -> None:
+    """Writes the card from `metrics.json`, and from what `parity.json` holds or will hold."""
     scores = run.metrics
-    parity = run.path / "export" / "parity.json"
+    config = shlex.quote(str(run.path / "config.yaml"))
     sections = [
         f"# {run.pipeline.name}, preset {scores['preset']}",
         run.pipeline.task,
@@ -31,10 +31,10 @@ def write_card(run: Run) -> None:
         "![learning curves](plots/learning_curves.png)",
         "![confusion matrix](plots/confusion_matrix.png)",
         "![worst mistakes](plots/worst_mistakes.png)",
-        _export(json.loads(parity.read_text(encoding="utf-8"))) if parity.is_file() else "",
+        _export(parity, scores["primary"]) if parity else "",
         f"**Intended use.** {run.pipeline.task} For study, and as a starting point for similar data.",
         f"**Limits.** {run.pipeline.limits}",
-        f"**Repeat it.**\n\n```\nkeras-recurrent run {run.pipeline.name} --config {run.path / 'config.yaml'}\n```",
+        f"**Repeat it.**\n\n```\nkeras-recurrent run {run.pipeline.name} --config {config}\n```",
         _loading(),
     ]
     files.write_text(run.path / "README.md", "\n\n".join(section for section in sections if section) + "\n")
@@ -77,16 +77,16 @@ def _score_table(scores: dict[str, Any]) -> str:
         low, high = scores["intervals"].get(metric, (None, None))
         interval = "" if low is None else f"{low:.4f} to {high:.4f}"
         beside = " | ".join(f"{scores['baselines'][name][metric]:.4f}" for name in names)
-        lines.append(f"| {metric} | {value:.4f} | {interval} | {beside} | {EXTRA_METRICS[metric]} |")
+        lines.append(f"| {metric} | {value:.4f} | {interval} | {beside} | {ABOUT_METRICS[metric]} |")
     return "\n".join(lines)
 
 
-def _export(parity: dict[str, Any]) -> str:
+def _export(parity: dict[str, Any], primary: str) -> str:
     lines = [
         f"**Export.** Each file was run in a process of its own, without this package, on the whole test split "
         f"({parity['rows']} rows also at two batch sizes); differences are to the Keras model.",
         "",
-        "| file | bytes | largest difference | test accuracy | ms an example | proven |",
+        f"| file | bytes | largest difference | test {primary} | ms an example | proven |",
         "|---|---|---|---|---|---|",
     ]
     for artifact in parity["artifacts"].values():
@@ -94,7 +94,7 @@ def _export(parity: dict[str, Any]) -> str:
             "" if number is None else format(number, form)
             for number, form in (
                 (artifact["max_abs_diff"], ".1e"),
-                ((artifact["test"] or {}).get("accuracy"), ".4f"),
+                ((artifact["test"] or {}).get(primary), ".4f"),
                 (artifact["milliseconds_per_example"], ".3f"),
             )
         )

@@ -41,7 +41,7 @@ def train(run: Run, data: Data, console: Console) -> None:
         model.compile(
             optimizer(settings, steps),
             loss="sparse_categorical_crossentropy",
-            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+            metrics=[accuracy],
             jit_compile=settings.jit_compile,
         )
         model.optimizer.build(model.trainable_variables)
@@ -63,6 +63,7 @@ def _fit(run: Run, data: Data, model: keras.Model, checkpoint: Checkpoint, progr
     epochs = range(checkpoint.epochs, settings.epochs)
     augment = run.pipeline.augment(run.config)
     batches = training_batches(data.train, settings.batch_size, settings.seed, epochs, augment)
+    run.note_start([device.name for device in tf.config.list_logical_devices()])
     with contextlib.closing(progress):
         model.fit(
             batches,
@@ -82,6 +83,15 @@ def _fit(run: Run, data: Data, model: keras.Model, checkpoint: Checkpoint, progr
         )
 
 
+def accuracy(labels: keras.KerasTensor, probabilities: keras.KerasTensor) -> keras.KerasTensor:
+    """1 for each example whose labels are all right, else 0, `[batch]`; the mean is what the test's accuracy is too."""
+    classes = keras.ops.shape(probabilities)[-1]
+    examples = keras.ops.shape(probabilities)[0]
+    named = keras.ops.argmax(keras.ops.reshape(probabilities, (examples, -1, classes)), axis=-1)
+    right = keras.ops.equal(named, keras.ops.cast(keras.ops.reshape(labels, (examples, -1)), named.dtype))
+    return keras.ops.cast(keras.ops.all(right, axis=-1), "float32")
+
+
 def optimizer(settings: Training, steps: int) -> keras.optimizers.Optimizer:
     """Adam with clipping by the global norm, decoupled weight decay, and the schedule that was named.
 
@@ -92,6 +102,7 @@ def optimizer(settings: Training, steps: int) -> keras.optimizers.Optimizer:
     adam = keras.optimizers.Adam(
         schedule(settings, steps), weight_decay=settings.weight_decay or None, global_clipnorm=settings.clip_norm
     )
+    adam.exclude_from_weight_decay(var_names=["bias"])
     return keras.optimizers.LossScaleOptimizer(adam) if settings.precision == "mixed_float16" else adam
 
 

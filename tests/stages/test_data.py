@@ -77,3 +77,10 @@ def test_pairs_never_mix_the_splits():
 
 def test_limit_takes_training_images_only():
     assert load(configured(limit=100)).sizes() == {"train": 100, "validation": 180, "test": 360}
+
+
+def test_every_run_of_pairs_is_scored_on_the_same_ones():
+    usual = load(configured(pairs=True))
+    for other in (load(configured(pairs=True, pairs_per_image=1)), load(configured(pairs=True, limit=200))):
+        assert (other.test.inputs == usual.test.inputs).all()
+        assert (other.validation.inputs == usual.validation.inputs).all()

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 
 import keras
 import numpy as np
@@ -14,7 +15,7 @@ from pydantic import ValidationError
 
 from keras_recurrent.pipelines.callbacks import checkpoint
 from keras_recurrent.pipelines.config import Training
-from keras_recurrent.pipelines.stages.training import optimizer, schedule, strategy
+from keras_recurrent.pipelines.stages.training import accuracy, optimizer, schedule, strategy
 
 
 def rates(settings, steps=10):
@@ -146,22 +147,61 @@ def test_two_devices_together_learn_what_one_learns(tmp_path):
 
 @pytest.mark.slow
 def test_two_devices_resume(tmp_path):
-    """A training cut off after its second epoch goes on as if it had not been."""
+    """Killed after its second epoch, a training on two devices goes on as if it had not been."""
+    options = ["training.devices=[CPU:0,CPU:1]", "training.epochs=12", "training.batch_size=16"]
+    options = [*SHORT, *(part for option in options for part in ("--set", option))]
 
-    def go(name, *options):
-        done = subprocess.run(
-            [sys.executable, "-c", TWO_DEVICES, "train", "mnist_rows", "--output", tmp_path, "--name", name, *options],
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
-        return pd.read_csv(tmp_path / "mnist_rows" / name / "history.csv").drop(columns="seconds")
+    def command(name, *more):
+        return [sys.executable, "-c", TWO_DEVICES, "train", "mnist_rows", "--output", tmp_path, "--name", name, *more]
 
-    options = ["--set", "training.devices=[CPU:0,CPU:1]", "--set", "training.epochs=4", *SHORT]
-    whole = go("whole", *options)
-    go("cut", *options)
-    folder = tmp_path / "mnist_rows" / "cut"
-    (folder / "model.keras").unlink()
-    resumed = go("cut", "--resume", "--quiet")
-    assert json.loads((folder / "environment.json").read_text())["packages"]["keras"] == keras.__version__
-    np.testing.assert_allclose(resumed, whole, rtol=1e-5, atol=1e-6)
+    def history(name):
+        path = tmp_path / "mnist_rows" / name / "history.csv"
+        return pd.read_csv(path).drop(columns="seconds") if path.exists() else pd.DataFrame()
+
+    subprocess.run(command("whole", *options), check=True, capture_output=True)
+    with subprocess.Popen(command("cut", *options), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
+        while len(history("cut")) < 2 and child.poll() is None:
+            time.sleep(0.01)
+        child.kill()
+    assert 2 <= len(history("cut")) < 12
+    subprocess.run(command("cut", "--resume"), check=True, capture_output=True)
+    np.testing.assert_allclose(history("cut"), history("whole"), rtol=1e-5, atol=1e-6)
+    starts = json.loads((tmp_path / "mnist_rows/cut/environment.json").read_text())["starts"]
+    assert [len(start["devices"]) for start in starts] == [2, 2]
+
+
+def test_xla_computes_the_same(tmp_path):
+    plain, compiled = (
+        trained(tmp_path / name, "training.epochs=2", f"training.jit_compile={name}", "model.dropout=0")[1]
+        for name in ("false", "true")
+    )
+    np.testing.assert_allclose(plain[["loss", "val_loss"]], compiled[["loss", "val_loss"]], rtol=1e-3)
+
+
+def test_xla_is_not_given_kernels_that_it_does_not_know():
+    from keras_recurrent.pipelines.config import RecurrentModel
+    from keras_recurrent.pipelines.stages.model import recurrent_stack
+
+    sequence = keras.Input((5, 3))
+    for use_cudnn in (True, False):
+        model = keras.Model(sequence, recurrent_stack(sequence, RecurrentModel(depth=2), use_cudnn=use_cudnn))
+        assert [layer.use_cudnn for layer in model.layers[1:]] == [use_cudnn and "auto"] * 2
+
+
+def test_weight_decay_leaves_biases_alone():
+    layer = keras.layers.LSTM(3)
+    layer.build((None, 4, 2))
+    decayed = optimizer(Training(weight_decay=0.1, schedule="constant"), 1)
+    decayed.build(layer.trainable_variables)
+    before = {variable.name: variable.numpy() for variable in layer.trainable_variables}
+    decayed.apply([keras.ops.zeros_like(variable) for variable in layer.trainable_variables])
+    after = {variable.name: variable.numpy() for variable in layer.trainable_variables}
+    assert (after["bias"] == before["bias"]).all()
+    assert (np.abs(after["kernel"]) < np.abs(before["kernel"])).all()
+    assert (np.abs(after["recurrent_kernel"]) < np.abs(before["recurrent_kernel"])).all()
+
+
+def test_accuracy_counts_examples_that_are_wholly_right():
+    probabilities = np.array([[[0.9, 0.1], [0.2, 0.8]], [[0.9, 0.1], [0.2, 0.8]]], np.float32)
+    assert accuracy(np.array([[0, 1], [0, 0]]), probabilities).numpy().tolist() == [1, 0]
+    assert accuracy(np.array([0, 1, 1]), probabilities.reshape(4, 2)[:3]).numpy().tolist() == [1, 1, 0]
