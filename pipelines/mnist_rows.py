@@ -205,7 +205,10 @@ def about_data(config: RowsConfig) -> str:
     }[config.data.source]
     layout = {"rows": "row by row", "pixels": "pixel by pixel", "permuted": "pixel by pixel in a fixed permuted order"}
     pairs = ", two digits side by side" if config.data.pairs else ""
-    return f"{origin}{pairs}, read {layout[config.data.layout]}."
+    amounts = {name: getattr(config.data, name) for name in ("rotation", "zoom", "shear", "shift")}
+    changes = ", ".join(f"{name} up to {amount:g}" for name, amount in amounts.items() if amount)
+    changed = f" Training images are changed at random ({changes})." if changes else ""
+    return f"{origin}{pairs}, read {layout[config.data.layout]}.{changed}"
 
 
 def draw_mistakes(data: Data, probabilities: np.ndarray, rows: list[int]) -> Figure:

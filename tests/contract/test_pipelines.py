@@ -1,5 +1,6 @@
 """What every pipeline must do; a new one is found by its file alone."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -52,7 +53,13 @@ def test_every_key_is_explained(pipeline):
 def test_presets_resolve_and_say_what_they_are(pipeline, preset, tmp_path):
     path = catalogue.presets(pipeline)[preset]
     assert path.read_text().startswith("# ")
+    header = "".join(line for line in path.read_text().splitlines(keepends=True) if line.startswith("#"))
     assert len(catalogue.preset_summary(path)) > 20
+    assert f"keras-recurrent run {pipeline}" in header, "the command"
+    assert preset == catalogue.DEFAULT_PRESET or f"--preset {preset}" in header
+    assert re.search(r"\b0\.\d{2,}", header), "the score"
+    assert re.search(r"\d+ (s|seconds|minutes|hours)\b", header), "the time"
+    assert re.search(r"\b20\d\d-\d\d-\d\d\b", header), "the date"
     schema = catalogue.load(pipeline).config
     resolved = settings.resolve(schema, pipeline, preset)
     assert resolved.preset == preset
