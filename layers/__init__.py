@@ -1,1 +1,1 @@
-"""Recurrent layers for Keras 3. None yet: configurations name the layers that Keras has (`pipelines/cells.py`)."""
+"""Recurrent layers for Keras 3. None yet beside those that Keras has."""

@@ -217,7 +217,7 @@ def limited(size):
 @pytest.mark.parametrize(
     ("size", "file", "kept"),
     [
-        (300, "environment.json", []),
+        (300, "mnist_rows/full", []),
         (5_000, "checkpoints/last.npz", ["config.yaml", "environment.json", "checkpoints/best.npz"]),
         pytest.param(
             9_000,

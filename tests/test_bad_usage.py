@@ -1,5 +1,7 @@
 """Wrong options and configurations: exit code 2, the key and where it was written, the nearest right name."""
 
+from pathlib import Path
+
 import pytest
 
 OPTIONS = {
@@ -142,7 +144,7 @@ def lab(monkeypatch, tmp_path):
 def test_unused_keys_that_a_preset_brought_are_ignored(cli, lab):
     result = cli("show", "mnist_rows", *lab, "--set", "data.source=idx", "--set", "data.path=folder")
     assert result.exit_code == 0, result.stderr
-    assert "source: idx\n  path: folder\n  data_dir: null\n" in result.stdout
+    assert f"source: idx\n  path: {Path.cwd() / 'folder'}\n  data_dir: null\n" in result.stdout
     result = cli("show", "mnist_rows", *lab, "--set", "data.source=digits")
     assert "data_dir: null\n" in result.stdout
     assert "test: 100\n" in result.stdout

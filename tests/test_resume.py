@@ -185,9 +185,11 @@ def files_of(run):
     return {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
 
 
+EXPORTED = ["parity.json", "saved_model", *(f"model.{kind}tflite" for kind in ("", "float16.", "dynamic_range."))]
+EXPORTED = [f"export/{name}" for name in EXPORTED]
 LOST = {
-    "between training and evaluation": ["metrics.json", "predictions.csv", "plots", "README.md", "export"],
-    "between evaluation and export": ["export", "README.md"],
+    "between training and evaluation": ["metrics.json", "predictions.csv", "plots", "README.md", *EXPORTED],
+    "between evaluation and export": [*EXPORTED, "README.md"],
     "during the export": ["export/parity.json", "export/model.float16.tflite", "README.md"],
     "the evaluation alone": ["metrics.json", "predictions.csv", "plots", "README.md"],
 }
