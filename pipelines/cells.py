@@ -23,6 +23,9 @@ CELLS = {
     "keras.gru": "keras.layers:GRU",
 }
 
+CHRONO_CELLS = ("keras.lstm", "keras.gru")
+"""Those whose gates can be given a time scale to begin with."""
+
 
 def layer_class(name: str) -> type[keras.layers.RNN]:
     """The layer class behind a name of `CELLS`."""

@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from .cells import CellName
+from .cells import CHRONO_CELLS, CellName
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
 FullPath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
@@ -68,6 +68,16 @@ class RecurrentModel(Section):
     """Rate after each recurrent layer."""
     recurrent_dropout: Rate = 0.0
     """Rate on the hidden state inside the recurrence, one mask a sequence (Gal & Ghahramani 2016)."""
+    chrono: Annotated[int, Field(ge=3)] | None = None
+    """Chrono initialisation: gates begin with memories of up to that many time steps (Tallec & Ollivier 2018, arXiv
+    1804.11188); null for Keras' own biases. For LSTM and GRU, whose gates can keep a state."""
+
+    @model_validator(mode="after")
+    def _chrono_has_gates(self) -> RecurrentModel:
+        if self.chrono is not None and self.cell not in CHRONO_CELLS:
+            cells = " or ".join(CHRONO_CELLS)
+            raise PydanticCustomError("together", f"model.chrono needs {cells}; model.cell is {self.cell}")
+        return self
 
 
 class Training(Section):

@@ -27,6 +27,10 @@ OPTIONS = {
         ["--set", "training.schedule=plateau"],
         ["training (--set training.schedule=plateau)", "set training.warmup_epochs=0"],
     ),
+    "chrono without gates": (
+        ["--set", "model.cell=keras.simple_rnn", "--set", "model.chrono=9"],
+        ["model.chrono needs keras.lstm or keras.gru", "keras.simple_rnn"],
+    ),
     "zero": (["--set", "model.units=0"], ["model.units", "greater than 0"]),
     "infinite": (["--set", "training.learning_rate=.inf"], ["training.learning_rate"]),
     "no number": (["--set", "model.units=abc"], ["model.units", "'abc'", "integer"]),

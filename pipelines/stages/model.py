@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 
 from ..cells import layer_class
 from ..config import RecurrentModel
@@ -32,14 +33,35 @@ def recurrent_stack(
             dtype=dtype,
             name=f"recurrent_{level}",
         )
-        if hasattr(layer, "use_cudnn") and not use_cudnn:
-            layer.use_cudnn = False
-        x = (
-            keras.layers.Bidirectional(layer, dtype=dtype, name=f"both_ways_{level}") if config.bidirectional else layer
-        )(x)
+        ways = [layer]
+        if config.bidirectional:
+            layer = keras.layers.Bidirectional(layer, dtype=dtype, name=f"both_ways_{level}")
+            ways = [layer.forward_layer, layer.backward_layer]
+        for way in ways:
+            if hasattr(way, "use_cudnn") and not use_cudnn:
+                way.use_cudnn = False
+        x = layer(x)
+        for way in ways if config.chrono else ():
+            chrono_initialize(way, config.chrono)
         if config.dropout:
             x = keras.layers.Dropout(config.dropout, dtype=dtype, name=f"dropout_{level}")(x)
     return x
+
+
+def chrono_initialize(layer: keras.layers.RNN, longest: int) -> None:
+    """Sets the biases of a built LSTM or GRU so that its units forget over 2 to `longest` time steps, drawn evenly.
+
+    Of an LSTM, b_f = log(u) and b_i = -b_f with u uniform in (1, longest - 1); of a GRU, whose update gate keeps the
+    state in Keras, b_z = log(u). The other biases begin at zero (Tallec & Ollivier 2018, arXiv 1804.11188).
+    """
+    n = layer.units
+    keep = np.log(keras.ops.convert_to_numpy(keras.random.uniform((n,), 1.0, longest - 1.0)))
+    bias = np.zeros(layer.cell.bias.shape, np.float32)
+    if isinstance(layer, keras.layers.LSTM):
+        bias[:n], bias[n : 2 * n] = -keep, keep
+    else:
+        bias[0, :n] = keep
+    layer.cell.bias.assign(bias)
 
 
 def classifier(features: keras.KerasTensor, classes: int, positions: int = 1) -> keras.KerasTensor:

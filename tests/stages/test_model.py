@@ -92,3 +92,26 @@ def test_mixed_precision_ends_in_float32():
 
 def test_every_cell_name_leads_to_a_layer():
     assert all(issubclass(layer_class(name), keras.layers.RNN) for name in CELLS)
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_chrono_initialisation(bidirectional):
+    lstm = model_of(units=200, chrono=50, bidirectional=bidirectional).layers[2]
+    gru = model_of(units=200, chrono=50, bidirectional=bidirectional, cell="keras.gru").layers[2]
+    for layer in (lstm.forward_layer, lstm.backward_layer) if bidirectional else (lstm,):
+        i, f, g, o = np.split(layer.cell.bias.numpy(), 4)
+        assert (i == -f).all()
+        assert not g.any()
+        assert not o.any()
+        time_scales = np.exp(f)  # uniform in (1, 49)
+        assert 1 < time_scales.min() < 3
+        assert 45 < time_scales.max() < 49
+        assert time_scales.mean() == pytest.approx(25, abs=4)
+    for layer in (gru.forward_layer, gru.backward_layer) if bidirectional else (gru,):
+        of_input, of_state = layer.cell.bias.numpy()
+        z, r, h = np.split(of_input, 3)
+        assert 1 < np.exp(z).min() < 3
+        assert 45 < np.exp(z).max() < 49
+        assert not r.any()
+        assert not h.any()
+        assert not of_state.any()
