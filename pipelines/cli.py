@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +42,9 @@ class Verbs(TyperGroup):
         except KeyboardInterrupt:
             typer.echo("interrupted; what was finished is kept, and --resume goes on with it.", err=True)
             raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:  # whoever read our answer has read enough, as `head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
         except (typer.Exit, typer.Abort, UsageMistake):
             raise
         except Exception as error:

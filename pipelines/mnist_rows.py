@@ -199,9 +199,9 @@ def read_input(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str
 def about_data(config: RowsConfig) -> str:
     """Says where the digits come from."""
     origin = {
-        "digits": "scikit-learn's 1,797 handwritten digits (real, 8 x 8 pixels; Alpaydin & Kaynak 1998)",
+        "digits": "Scikit-learn's 1,797 handwritten digits (real, 8 x 8 pixels; Alpaydin & Kaynak 1998)",
         "tfds": "MNIST (LeCun, Cortes, Burges 1998) through TensorFlow Datasets",
-        "idx": f"the idx files in {config.data.path}",
+        "idx": f"The idx files in {config.data.path}",
     }[config.data.source]
     layout = {"rows": "row by row", "pixels": "pixel by pixel", "permuted": "pixel by pixel in a fixed permuted order"}
     pairs = ", two digits side by side" if config.data.pairs else ""

@@ -53,7 +53,8 @@ def confusion_matrix(matrix: np.ndarray, classes: tuple[str, ...]) -> Figure:
 def pictures(images: np.ndarray, titles: list[str], columns: int = 5) -> Figure:
     """A page of gray pictures with titles."""
     rows = max(1, math.ceil(len(images) / columns))
-    figure = Figure(figsize=(2.3 * columns, 2.3 * rows), layout="constrained")
+    aspect = images.shape[1] / images.shape[2]
+    figure = Figure(figsize=(2.3 * columns, (2.3 * aspect + 0.3) * rows), layout="constrained")
     cells = np.atleast_1d(figure.subplots(rows, columns)).ravel()
     for axes in cells:
         axes.axis("off")

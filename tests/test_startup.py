@@ -38,6 +38,15 @@ def test_answers_at_once(process, name):
     assert fastest <= AT_ONCE
 
 
+def test_a_reader_that_closes_the_pipe_is_no_error(start):
+    """As in `keras-recurrent show PIPELINE | head -1`."""
+    child = start("show", "mnist_rows", "--schema")
+    child.stdout.close()
+    assert child.stderr.read() == ""
+    assert child.wait() == 0
+    child.stdout = None
+
+
 SCRIPT = """
 import sys
 from keras_recurrent.pipelines import cli
