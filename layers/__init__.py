@@ -1,1 +1,2 @@
-"""Recurrent layers for Keras 3. None yet beside those that Keras has."""
+from .lstm import LSTM
+from .minimal import MinGRU

@@ -1,0 +1,65 @@
+"""Checks of what a user gives, with the layer, the argument, what was got and what is expected in the message."""
+
+import numbers
+
+
+def positive_integer(owner, name, value):
+    """The value, if it is a positive integer.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value <= 0:
+        raise ValueError(
+            f"Received an invalid value for argument `{name}` of {owner.__class__.__name__} {owner.name!r}, "
+            f"expected a positive integer, got {value!r}."
+        )
+    return int(value)
+
+
+def rate(owner, name, value):
+    """The value as a float, if it is in [0, 1).
+
+    Raises:
+        ValueError: If it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= value < 1:
+        raise ValueError(
+            f"Received an invalid value for argument `{name}` of {owner.__class__.__name__} {owner.name!r}, "
+            f"expected a rate in [0, 1), got {value!r}."
+        )
+    return float(value)
+
+
+def check_states(layer, states):
+    """Checks that there is a state of shape `(batch, size)` for each entry of the cell's `state_size`.
+
+    Raises:
+        ValueError: If not.
+    """
+    sizes = layer.cell.state_size
+    shapes = [tuple(state.shape) for state in states]
+    if len(shapes) != len(sizes) or any(
+        len(shape) != 2 or shape[1] not in (None, size) for shape, size in zip(shapes, sizes, strict=False)
+    ):
+        raise ValueError(
+            f"Received an invalid `initial_state` for {layer.__class__.__name__} {layer.name!r}, expected "
+            f"{len(sizes)} tensor(s) of shape {', '.join(f'(batch, {size})' for size in sizes)}, "
+            f"got {len(shapes)} of shape {', '.join(map(str, shapes))}."
+        )
+
+
+def check_mask(layer, mask):
+    """The mask, of shape `(batch, time)`; one of shape `(batch, time, 1)` loses its last axis.
+
+    Raises:
+        ValueError: If it has another rank.
+    """
+    if mask is not None and len(mask.shape) == 3 and mask.shape[2] == 1:
+        mask = mask[:, :, 0]
+    if mask is not None and len(mask.shape) != 2:
+        raise ValueError(
+            f"Received an invalid `mask` for {layer.__class__.__name__} {layer.name!r}, expected shape "
+            f"(batch, time), got shape {tuple(mask.shape)}."
+        )
+    return mask

@@ -1,0 +1,53 @@
+"""What gated cells share: how their biases begin."""
+
+import keras
+from keras import ops
+
+
+class Gated:
+    """Mixed into a cell whose gates decide how long a unit remembers: adds the argument `chrono`.
+
+    Args:
+        chrono: The longest time, in steps, over which units shall remember from the start, at least 3: the biases of the
+            gates named in `memory_gates` begin at plus or minus log(u), u uniform in (1, chrono - 1) and the same for
+            all gates of a unit, the other biases at zero (Tallec & Ollivier 2018, arXiv 1804.11188). None: all biases
+            begin as the bias initializer says.
+    """
+
+    memory_gates = {}
+    """Gates that keep (1) or overwrite (-1) the state as they open."""
+
+    def __init__(self, units, chrono=None, **kwargs):
+        super().__init__(units, **kwargs)
+        if chrono is not None and (isinstance(chrono, bool) or chrono < 3 or not self.use_bias):
+            raise ValueError(
+                f"Received an invalid value for argument `chrono` of {self.__class__.__name__} {self.name!r}, expected "
+                f"at least 3 time steps, and use_bias=True; got chrono={chrono!r}, use_bias={self.use_bias!r}."
+            )
+        self.chrono = chrono
+
+    def add_bias(self, name, shape, initializer=None, gates=None, **kwargs):
+        """A bias, in which the given gates are stacked; by default all gates of the cell."""
+        if initializer is None and self.chrono is not None:
+            initializer = chrono_initializer(gates or self.gates, self.memory_gates, self.chrono)
+        return super().add_bias(name, shape, initializer, **kwargs)
+
+
+def chrono_initializer(gates, memory_gates, longest):
+    """An initializer of stacked biases, so that units remember over 1 to `longest` time steps, evenly drawn.
+
+    Args:
+        gates: Names of the stacked gates, in order.
+        memory_gates: Dict from the name of a gate to 1 if it keeps the state as it opens, -1 if it overwrites it.
+        longest: In time steps.
+
+    Returns:
+        Function `(shape, dtype)` for shapes `(gates * units,)`, or `(2, gates * units)`, whose second row is zeros.
+    """
+
+    def initialize(shape, dtype=None):
+        log_times = ops.log(keras.random.uniform((shape[-1] // len(gates),), 1.0, longest - 1.0, dtype=dtype))
+        bias = ops.concatenate([memory_gates.get(gate, 0) * log_times for gate in gates])
+        return bias if len(shape) == 1 else ops.stack([bias, ops.zeros_like(bias)])
+
+    return initialize

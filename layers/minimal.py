@@ -1,0 +1,55 @@
+"""Gated recurrences without the state in their gates, so that they run in parallel over time."""
+
+from keras import ops
+
+from .gated import Gated
+from .linear import LinearRecurrentCell
+from .recurrence import RecurrentLayer, register
+
+
+def g(x):
+    """`x + 0.5` where x >= 0, else `sigmoid(x)`: positive and continuous."""
+    return ops.where(x >= 0, x + 0.5, ops.sigmoid(x))
+
+
+@register
+class MinGRUCell(Gated, LinearRecurrentCell):
+    """One time step of `MinGRU`, which gives the equations and arguments."""
+
+    gates = ("z", "h")
+    memory_gates = {"z": -1}
+
+    def coefficients(self, projected):
+        z, candidate = ops.split(projected, 2, axis=-1)
+        z = ops.sigmoid(z)
+        return 1 - z, z * g(candidate)
+
+
+@register
+class MinGRU(RecurrentLayer):
+    """Minimal GRU: the gate does not see the state, so that the recurrence is linear in it.
+
+        z = sigmoid(W_z x + b_z)
+        h~ = g(W x + b),  g(v) = v + 0.5 if v >= 0 else sigmoid(v)
+        h = (1 - z) * h' + z * h~
+
+    Feng et al. 2024, "Were RNNs all we needed?", arXiv 2410.01201.
+
+    Parameters: `2 n (d + 1)` for d features and n units. State: `h`, `(batch, units)`.
+
+    Fast path: in a `tf.function` on a CPU, one compiled loop; on a GPU and on PyTorch, all time steps at once.
+
+    Args:
+        units: Size of the output.
+        **kwargs: As `RecurrentCell` (`dropout`, `zoneout`, initializers ...), `Gated` (`chrono`) and `RecurrentLayer`
+            (`return_sequences` ...). There is no recurrent kernel, hence no `recurrent_dropout`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_recurrent.layers import MinGRU
+    >>> MinGRU(3, return_sequences=True)(np.ones((2, 5, 4))).shape
+    TensorShape([2, 5, 3])
+    """
+
+    cell_class = MinGRUCell

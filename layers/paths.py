@@ -1,0 +1,173 @@
+"""How a layer walks over time: which paths there are, and which one is taken.
+
+- `loop`: the loop that Keras runs for its own layers, step by step. Every cell has it, on every backend.
+- `compiled`: on the TensorFlow backend and a CPU, a loop that XLA compiles as one piece, and whose gradient is the
+  reverse recurrence (`tensorflow_loop.py`).
+- `parallel`: all time steps at once, for cells whose recurrence is linear in the state (`scan.py`).
+- `fused`: the kernel that the backend has for this cell on a GPU.
+
+`choose` knows which is fastest, from measurements (`benchmarks/RESULTS.md`); `use` decides otherwise.
+"""
+
+import contextlib
+import contextvars
+
+import keras
+from keras import ops
+
+from .keras_private import backend
+
+PATHS = ("loop", "compiled", "parallel", "fused")
+_wanted = contextvars.ContextVar("path", default=None)
+
+
+@contextlib.contextmanager
+def use(path):
+    """Within this context the layers of this package take the given path.
+
+    Args:
+        path: One of `PATHS`.
+
+    Raises:
+        ValueError: If there is no such path. A layer that cannot take it raises it when it is called.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_recurrent.layers import MinGRU, paths
+    >>> layer, x = MinGRU(3), np.ones((2, 5, 4), "float32")
+    >>> with paths.use("parallel"):
+    ...     parallel = layer(x)
+    >>> with paths.use("loop"):
+    ...     loop = layer(x)
+    >>> bool(abs(parallel - loop).numpy().max() < 1e-6)
+    True
+    """
+    if path not in PATHS:
+        raise ValueError(f"Expected one of the paths {', '.join(PATHS)}, got {path!r}.")
+    token = _wanted.set(path)
+    try:
+        yield
+    finally:
+        _wanted.reset(token)
+
+
+def run(layer, sequences, states, mask, noise, training):
+    """Runs the cell of a layer over time.
+
+    Args:
+        layer: The layer, for its cell and its settings.
+        sequences: Tensor of shape `(batch, time, features)`.
+        states: List of tensors of shape `(batch, size)`.
+        mask: Tensor of shape `(batch, time)`, or None.
+        noise: What zoneout drew, of shape `(batch, time, units)`, or None.
+        training: Whether dropout acts.
+
+    Returns:
+        Tuple `(last_output, outputs, new_states)`; without `return_sequences`, `outputs` is not to be used.
+    """
+    path = _wanted.get() or choose(layer, sequences, mask, training)
+    if layer.unroll or (path in ("parallel", "fused") and not possible(layer, path, sequences, mask, training)):
+        _refuse_if_wanted(layer, path)
+        path = "loop"
+    return _RUN[path](layer, sequences, states, mask, noise, training)
+
+
+def choose(layer, sequences, mask, training):
+    """The fastest path that a layer can take with these inputs."""
+    cell = layer.cell
+    steps = sequences.shape[1]
+    if possible(layer, "fused", sequences, mask, training) and has_gpu():
+        return "fused"
+    parallel = possible(layer, "parallel", sequences, mask, training)
+    if parallel and (cell.parallel_everywhere or has_gpu() or keras.backend.backend() == "torch"):
+        return "parallel"
+    if keras.backend.backend() == "tensorflow" and not has_gpu() and steps is not None and steps > 1:
+        from . import tensorflow_loop
+
+        if tensorflow_loop.in_graph() and (cell.compiled_training or not training):
+            return "compiled"
+    return "loop"
+
+
+def possible(layer, path, sequences, mask, training):
+    """Whether a layer can take the path `parallel` or `fused` with these inputs."""
+    cell = layer.cell
+    zoned = any(cell.zoneout) if isinstance(cell.zoneout, list) else cell.zoneout
+    if path == "parallel":
+        return hasattr(cell, "parallel") and mask is None and not zoned and sequences.shape[1] is not None
+    dropped = training and cell.recurrent_dropout
+    return getattr(layer, "use_cudnn", False) is not False and not dropped and not zoned
+
+
+def has_gpu():
+    """Whether the backend has a GPU to run on."""
+    name = keras.backend.backend()
+    if name == "tensorflow":
+        import tensorflow as tf
+
+        return bool(tf.config.list_logical_devices("GPU"))
+    if name == "jax":
+        import jax
+
+        return jax.default_backend() == "gpu"
+    if name == "torch":
+        import torch
+
+        return torch.cuda.is_available()
+    return False
+
+
+def _loop(layer, sequences, states, mask, noise, training):
+    cell = layer.cell
+
+    def step(inputs, states):
+        x, keep = inputs if noise is not None else (inputs, None)
+        return cell.advance(x, list(states), keep, training)
+
+    return backend.rnn(
+        step,
+        sequences if noise is None else (sequences, noise),
+        states,
+        mask=mask,
+        unroll=layer.unroll,
+        input_length=sequences.shape[1],
+        zero_output_for_mask=layer.zero_output_for_mask,
+        return_all_outputs=layer.return_sequences,
+    )
+
+
+def _compiled(layer, sequences, states, mask, noise, training):
+    from . import tensorflow_loop
+
+    return tensorflow_loop.run(layer, sequences, states, mask, noise, training)
+
+
+def _parallel(layer, sequences, states, mask, noise, training):
+    cell = layer.cell
+    if training and cell.dropout:
+        sequences = sequences * ops.expand_dims(cell.get_dropout_mask(sequences[:, 0]), 1)
+    outputs, new_states = cell.parallel(sequences, states)
+    outputs = ops.cast(outputs, cell.compute_dtype)
+    return outputs[:, -1], outputs, list(new_states)
+
+
+def _fused(layer, sequences, states, mask, noise, training):
+    cell = layer.cell
+    if training and cell.dropout:
+        sequences = sequences * ops.expand_dims(cell.get_dropout_mask(sequences[:, 0]), 1)
+    try:
+        return cell.fused(sequences, states, mask, layer.return_sequences)
+    except NotImplementedError:
+        _refuse_if_wanted(layer, "fused")
+        return _loop(layer, sequences, states, mask, noise, training)
+
+
+def _refuse_if_wanted(layer, path):
+    if _wanted.get() == path != "loop":
+        raise ValueError(
+            f"{layer.__class__.__name__} {layer.name!r} cannot take the path {path!r} with these arguments and inputs."
+        )
+
+
+_RUN = {"loop": _loop, "compiled": _compiled, "parallel": _parallel, "fused": _fused}

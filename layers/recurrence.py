@@ -1,0 +1,355 @@
+"""What every recurrent cell and layer of this package stands on.
+
+A cell states its equations once, in two parts: `project`, all that does not depend on the state, and `step`, the rest.
+From these come the Keras cell (`RecurrentCell.call`) and, with a class of two lines, the Keras layer
+(`RecurrentLayer`). How a layer walks over time is chosen in `paths.py`.
+"""
+
+import inspect
+
+import keras
+from keras import ops
+
+from . import paths
+from .checks import check_mask, check_states, positive_integer, rate
+from .keras_private import DropoutRNNCell
+from .zoneout import check_zoneout, draw_zoneout, zone_out
+
+register = keras.saving.register_keras_serializable("keras_recurrent")
+
+MATRIX_FEATURES = 8
+"""Fewer features are filled up with zeros: XLA multiplies narrow matrices element by element, four times as slowly."""
+
+
+class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
+    """A recurrent cell: one time step of a recurrence. Subclasses give `step`, and what differs from the defaults.
+
+    The defaults make a cell whose gates are affine maps of the input `x` and of the previous hidden state `h`: weights
+    `kernel` of shape `(features, gates * units)`, `recurrent_kernel` of `(units, gates * units)` and `bias`.
+
+    Args:
+        units: Size of the output, a positive integer.
+        dropout: Rate at which features of the input are dropped, the same ones at every time step, in [0, 1).
+        recurrent_dropout: Rate at which units of the previous hidden state are dropped before they enter the recurrent
+            kernel, the same ones at every time step (Gal & Ghahramani 2016, arXiv 1512.05287), in [0, 1).
+        zoneout: Rate at which units keep their previous state, drawn anew at every time step (Krueger et al. 2016,
+            arXiv 1606.01305), in [0, 1); or one rate for each state of the cell. Without training, the expectation.
+        use_bias: Whether the maps have a bias.
+        kernel_initializer: Of the input kernel.
+        recurrent_initializer: Of the recurrent kernel.
+        bias_initializer: Of the bias.
+        kernel_regularizer: Of the input kernel.
+        recurrent_regularizer: Of the recurrent kernel.
+        bias_regularizer: Of the bias.
+        kernel_constraint: Of the input kernel.
+        recurrent_constraint: Of the recurrent kernel.
+        bias_constraint: Of the bias.
+        seed: Of dropout and zoneout.
+        **kwargs: `name`, `dtype`, `trainable`, as for every Keras layer.
+
+    Raises:
+        ValueError: If `units` is not a positive integer, or a rate is outside [0, 1).
+    """
+
+    gates = ("h",)
+    """Names of the gates, in the order in which their weights are stacked."""
+    float32_states = False
+    """Whether the state stays in float32 in mixed precision."""
+    zoneout_states = 1
+    """How many of the states, from the first, zoneout can keep."""
+    compiled_training = False
+    """Whether training is faster where XLA compiles the whole loop; see `paths.py`."""
+    parallel_everywhere = False
+    """Whether the path over all time steps at once is the fastest on a CPU too."""
+
+    def __init__(
+        self,
+        units,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        zoneout=0.0,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.units = positive_integer(self, "units", units)
+        self.dropout = rate(self, "dropout", dropout)
+        self.recurrent_dropout = rate(self, "recurrent_dropout", recurrent_dropout)
+        self.zoneout = check_zoneout(self, zoneout)
+        self.use_bias = use_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.recurrent_regularizer = keras.regularizers.get(recurrent_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+        self.recurrent_constraint = keras.constraints.get(recurrent_constraint)
+        self.bias_constraint = keras.constraints.get(bias_constraint)
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.recurrent_mask = self._dropout_mask = self._recurrent_dropout_mask = None
+
+    # What a cell is: its states, its weights, its equations.
+
+    @property
+    def state_size(self):
+        """Sizes of the states, each of shape `(batch, size)`; the first is what Keras calls the hidden state."""
+        return [self.units]
+
+    @property
+    def output_size(self):
+        """Size of the output."""
+        return self.units
+
+    def build(self, input_shape):
+        """Makes the weights, for inputs of shape `(batch, features)`."""
+        width = len(self.gates) * self.units
+        self.kernel = self.add_kernel("kernel", (input_shape[-1], width))
+        self.recurrent_kernel = self.add_recurrent("recurrent_kernel", (self.units, width))
+        self.bias = self.add_bias("bias", (width,)) if self.use_bias else None
+
+    def project(self, inputs):
+        """All that does not depend on the state, from inputs of shape `(batch, ..., features)`: `x W + b`."""
+        return affine(inputs, self.kernel, self.bias)
+
+    def step(self, projected, *states):
+        """One time step.
+
+        Args:
+            projected: What `project` gave for this time step.
+            *states: Tensors of shape `(batch, size)`, one for each entry of `state_size`.
+
+        Returns:
+            Tuple `(output, new_states)`: a tensor of shape `(batch, units)`, and a tuple like `states`.
+        """
+        raise NotImplementedError
+
+    # What equations are written with.
+
+    def recur(self, h, kernel=None):
+        """`h U`, after variational dropout of `h` while training."""
+        return ops.matmul(self.drop(h), self.recurrent_kernel if kernel is None else kernel)
+
+    def drop(self, h):
+        """The previous hidden state in the precision of the weights, after variational dropout while training."""
+        h = ops.cast(h, self.compute_dtype)
+        return h if self.recurrent_mask is None else h * self.recurrent_mask
+
+    def add_kernel(self, name, shape, initializer=None, **kwargs):
+        """A weight under the initializer, regularizer and constraint of the input kernel."""
+        return self.add_weight(
+            shape=shape,
+            name=name,
+            initializer=initializer or clone(self.kernel_initializer),
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+            **kwargs,
+        )
+
+    def add_recurrent(self, name, shape, initializer=None, **kwargs):
+        """A weight under the initializer, regularizer and constraint of the recurrent kernel."""
+        return self.add_weight(
+            shape=shape,
+            name=name,
+            initializer=initializer or clone(self.recurrent_initializer),
+            regularizer=self.recurrent_regularizer,
+            constraint=self.recurrent_constraint,
+            **kwargs,
+        )
+
+    def add_bias(self, name, shape, initializer=None, **kwargs):
+        """A weight under the initializer, regularizer and constraint of the bias."""
+        return self.add_weight(
+            shape=shape,
+            name=name,
+            initializer=initializer or self.bias_initializer,
+            regularizer=self.bias_regularizer,
+            constraint=self.bias_constraint,
+            **kwargs,
+        )
+
+    # What Keras asks of a cell.
+
+    def call(self, inputs, states, training=False):
+        """One time step, as `keras.layers.RNN` and `StackedRNNCells` ask for it.
+
+        Args:
+            inputs: Tensor of shape `(batch, features)`.
+            states: List of tensors of shape `(batch, size)`, one for each entry of `state_size`.
+            training: Whether dropout and zoneout act.
+
+        Returns:
+            Tuple `(output, new_states)`, in the compute dtype of the cell.
+        """
+        states = list(states) if keras.tree.is_nested(states) else [states]
+        noise = draw_zoneout(self, ops.shape(inputs)[:-1]) if training else None
+        output, new_states = self.advance(inputs, self.in_state_dtype(states), noise, training)
+        return output, [ops.cast(state, self.compute_dtype) for state in new_states]
+
+    def advance(self, inputs, states, noise, training):
+        """One time step with dropout and zoneout; the states stay in their own dtype.
+
+        Args:
+            inputs: Tensor of shape `(batch, features)`.
+            states: List of tensors, in the dtype of `in_state_dtype`.
+            noise: What `draw_zoneout` drew for this time step, or None.
+            training: Whether dropout acts.
+        """
+        self.recurrent_mask = self.get_recurrent_dropout_mask(inputs) if training else None
+        if training and self.dropout:
+            inputs = inputs * self.get_dropout_mask(inputs)
+        output, new_states = self.step(self.project(inputs), *states)
+        self.recurrent_mask = None
+        is_state = output is new_states[0]
+        new_states = self.in_state_dtype(zone_out(self, states, new_states, noise))
+        return ops.cast(new_states[0] if is_state else output, self.compute_dtype), new_states
+
+    def in_state_dtype(self, states):
+        """The states in the dtype in which they are carried from step to step."""
+        half = self.compute_dtype in ("float16", "bfloat16")
+        dtype = "float32" if self.float32_states and half else self.compute_dtype
+        return [ops.cast(state, dtype) for state in states]
+
+    def get_recurrent_dropout_mask(self, step_input):
+        """The mask of variational dropout, of shape `(batch, units)`, drawn once a sequence."""
+        if not self.recurrent_dropout:
+            return None
+        shape = (ops.shape(step_input)[0], self.output_size)
+        return super().get_recurrent_dropout_mask(ops.ones(shape, self.compute_dtype))
+
+    def get_initial_state(self, batch_size=None):
+        """States of zeros, a list of tensors of shape `(batch_size, size)`."""
+        return [ops.zeros((batch_size, size), dtype=self.compute_dtype) for size in self.state_size]
+
+    def get_config(self):
+        """All arguments, so that the cell can be made again."""
+        return {**super().get_config(), **{name: _plain(getattr(self, name)) for name in arguments(type(self))}}
+
+
+class RecurrentLayer(keras.layers.RNN):
+    """A layer that runs a cell over time; a subclass names its `cell_class` and is otherwise empty.
+
+    It takes the arguments of its cell and those of `keras.layers.RNN`: `return_sequences`, `return_state`,
+    `go_backwards`, `stateful`, `unroll`, `zero_output_for_mask`, `activity_regularizer`, `name`, `dtype`, `trainable`.
+
+    Call arguments:
+        sequences: Tensor of shape `(batch, time, features)`.
+        initial_state: List of tensors of shape `(batch, size)`, one for each state of the cell.
+        mask: Boolean tensor of shape `(batch, time)`; where it is false, the states stay as they are.
+        training: Whether dropout and zoneout act.
+    """
+
+    cell_class = None
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if cls.cell_class is not None:
+            names = arguments(cls.cell_class)
+            cls.__signature__ = _layer_signature(names)
+            for name in names:
+                setattr(cls, name, property(lambda self, name=name: getattr(self.cell, name)))
+
+    def __init__(
+        self,
+        units,
+        *,
+        return_sequences=False,
+        return_state=False,
+        go_backwards=False,
+        stateful=False,
+        unroll=False,
+        zero_output_for_mask=False,
+        **kwargs,
+    ):
+        given = {name: kwargs.pop(name) for name in arguments(self.cell_class) if name in kwargs}
+        shared = {name: kwargs[name] for name in ("dtype", "trainable") if name in kwargs}
+        super().__init__(
+            self.cell_class(units, **given, **shared),
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            unroll=unroll,
+            zero_output_for_mask=zero_output_for_mask,
+            **kwargs,
+        )
+        self.input_spec = keras.layers.InputSpec(ndim=3)
+
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        """Runs the cell over time, on the path that `paths.py` chooses."""
+        states = list(initial_state) if keras.tree.is_nested(initial_state) else [initial_state]
+        check_states(self, states)
+        mask = check_mask(self, keras.tree.flatten(mask)[0] if mask is not None else None)
+        if self.go_backwards:
+            sequences = ops.flip(sequences, axis=1)
+            mask = ops.flip(mask, axis=1) if mask is not None else None
+        noise = draw_zoneout(self.cell, ops.shape(sequences)[:-1]) if training else None
+        last, outputs, states = paths.run(
+            self, sequences, self.cell.in_state_dtype(states), mask, noise, bool(training)
+        )
+        return last, outputs, [ops.cast(state, self.cell.compute_dtype) for state in states]
+
+    def get_config(self):
+        """All arguments of the cell and of the layer."""
+        config = super().get_config()
+        del config["cell"]
+        return {**config, **{name: _plain(getattr(self.cell, name)) for name in arguments(self.cell_class)}}
+
+    @classmethod
+    def from_config(cls, config):
+        """The layer that a configuration of `get_config` describes."""
+        return cls(**config)
+
+
+def affine(inputs, kernel, bias=None):
+    """`x W + b`."""
+    missing = MATRIX_FEATURES - kernel.shape[0]
+    if missing > 0:
+        inputs = ops.pad(inputs, [(0, 0)] * (len(inputs.shape) - 1) + [(0, missing)])
+        kernel = ops.pad(kernel, [(0, missing), (0, 0)])
+    mapped = ops.matmul(inputs, kernel)
+    return mapped if bias is None else mapped + bias
+
+
+def arguments(cell_class):
+    """The names of all arguments that a cell class takes, `units` first, without those of every Keras layer."""
+    names = {}
+    for base in cell_class.__mro__[: cell_class.__mro__.index(RecurrentCell) + 1]:
+        if "__init__" in vars(base):
+            names |= {
+                name: parameter
+                for name, parameter in inspect.signature(base.__init__).parameters.items()
+                if name != "self" and parameter.kind is not parameter.VAR_KEYWORD and name not in names
+            }
+    return {"units": names.pop("units"), **names}
+
+
+def clone(initializer):
+    """A copy of an initializer, for one that has no seed draws the same numbers each time it is called."""
+    return initializer.clone() if isinstance(initializer, keras.initializers.Initializer) else initializer
+
+
+def _plain(value):
+    """An argument as a configuration holds it."""
+    if value is None or isinstance(value, bool | int | float | str | list):
+        return value
+    return keras.saving.serialize_keras_object(value)
+
+
+def _layer_signature(cell_arguments):
+    """The signature that `help` shows for a layer: the arguments of its cell, then its own."""
+    own = inspect.signature(RecurrentLayer.__init__).parameters.values()
+    keyword_only = [parameter for parameter in own if parameter.kind is parameter.KEYWORD_ONLY]
+    keyword_arguments = [parameter for parameter in own if parameter.kind is parameter.VAR_KEYWORD]
+    return inspect.Signature([*cell_arguments.values(), *keyword_only, *keyword_arguments])

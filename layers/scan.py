@@ -1,0 +1,46 @@
+"""Linear recurrences, all time steps at once."""
+
+from keras import ops
+
+
+def linear_scan(a, b, h, product=ops.multiply, conjugate=lambda a: a):
+    """`h_t = a_t * h_(t-1) + b_t` for all t, by doubling: after k rounds each step has seen the 2^k steps before it.
+
+    That takes about log2(time) rounds over whole tensors (Hillis & Steele 1986). The gradient is the same recurrence
+    backwards in time, so that no round is kept for it.
+
+    Args:
+        a: Tensor of shape `(batch, time, size)`, with a static number of time steps.
+        b: The same.
+        h: The state before the first step, `(batch, size)`.
+        product: What `*` means: associative, and linear in each argument.
+        conjugate: Of a complex number; `product` with it is the adjoint of `product`.
+
+    Returns:
+        `h_t` for every t, of shape `(batch, time, size)`.
+    """
+
+    @ops.custom_gradient
+    def scan(a, b, h):
+        states = _double(a, ops.concatenate([product(a[:, :1], h[:, None]) + b[:, :1], b[:, 1:]], axis=1), product)
+
+        def gradient(*args, upstream=None):
+            upstream = upstream if upstream is not None else args[0]
+            following = ops.concatenate([conjugate(a[:, 1:]), ops.zeros_like(a[:, :1])], axis=1)
+            reverse = _double(ops.flip(following, 1), ops.flip(upstream, 1), product)
+            g = ops.flip(reverse, 1)
+            before = ops.concatenate([h[:, None], states[:, :-1]], axis=1)
+            return product(conjugate(before), g), g, product(conjugate(a[:, 0]), g[:, 0])
+
+        return states, gradient
+
+    return scan(a, b, h)
+
+
+def _double(a, b, product):
+    distance = 1
+    while distance < b.shape[1]:
+        b = ops.concatenate([b[:, :distance], product(a[:, distance:], b[:, :-distance]) + b[:, distance:]], axis=1)
+        a = ops.concatenate([a[:, :distance], product(a[:, distance:], a[:, :-distance])], axis=1)
+        distance *= 2
+    return b
