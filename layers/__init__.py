@@ -1,2 +1,20 @@
-from .lstm import LSTM
-from .minimal import MinGRU
+from .antisymmetric import AntisymmetricRNN, AntisymmetricRNNCell
+from .cfc import CfC, CfCCell
+from .co_rnn import CoRNN, CoRNNCell
+from .echo_state import EchoState, EchoStateCell
+from .elman import Elman, ElmanCell, Jordan, JordanCell
+from .fast import FastGRNN, FastGRNNCell, FastRNN, FastRNNCell
+from .gru import GRU, GRUCell, LayerNormGRU, LayerNormGRUCell
+from .ind_rnn import IndRNN, IndRNNCell
+from .janet import JANET, JANETCell
+from .lem import LEM, LEMCell
+from .lru import LRU, LRUCell
+from .lstm import LSTM, LayerNormLSTM, LayerNormLSTMCell, LSTMCell, PeepholeLSTM, PeepholeLSTMCell
+from .minimal import MinGRU, MinGRUCell, MinLSTM, MinLSTMCell
+from .mlstm import MLSTM, MLSTMCell
+from .nas import NASRNN, NASRNNCell
+from .qrnn import QRNN, QRNNCell
+from .rg_lru import RGLRU, RGLRUCell
+from .single_gate import MGU, UGRNN, MGUCell, UGRNNCell
+from .slstm import SLSTM, SLSTMCell
+from .sru import SRU, SRUCell

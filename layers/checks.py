@@ -1,5 +1,6 @@
 """Checks of what a user gives, with the layer, the argument, what was got and what is expected in the message."""
 
+import math
 import numbers
 
 
@@ -15,6 +16,80 @@ def positive_integer(owner, name, value):
             f"expected a positive integer, got {value!r}."
         )
     return int(value)
+
+
+def divisor(owner, name, value, units):
+    """The value, if it is a positive integer that divides the units.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    value = positive_integer(owner, name, value)
+    if units % value:
+        raise ValueError(
+            f"Received an invalid value for argument `{name}` of {owner.__class__.__name__} {owner.name!r}, "
+            f"expected a divisor of units={units}, got {value!r}."
+        )
+    return value
+
+
+def number(owner, name, value):
+    """The value as a float, if it is a finite number.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+        raise ValueError(
+            f"Received an invalid value for argument `{name}` of {owner.__class__.__name__} {owner.name!r}, "
+            f"expected a finite number, got {value!r}."
+        )
+    return float(value)
+
+
+def positive_number(owner, name, value):
+    """The value as a float, if it is a positive, finite number.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    value = number(owner, name, value)
+    if value <= 0:
+        raise ValueError(
+            f"Received an invalid value for argument `{name}` of {owner.__class__.__name__} {owner.name!r}, "
+            f"expected a positive number, got {value!r}."
+        )
+    return value
+
+
+def at_least(owner, name, value, least):
+    """The value as a float, if it is a finite number of at least `least`.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    value = number(owner, name, value)
+    if value < least:
+        raise ValueError(
+            f"Received an invalid value for argument `{name}` of {owner.__class__.__name__} {owner.name!r}, "
+            f"expected a number of at least {least}, got {value!r}."
+        )
+    return value
+
+
+def fraction(owner, name, value):
+    """The value as a float, if it is in (0, 1].
+
+    Raises:
+        ValueError: If it is not.
+    """
+    value = number(owner, name, value)
+    if not 0 < value <= 1:
+        raise ValueError(
+            f"Received an invalid value for argument `{name}` of {owner.__class__.__name__} {owner.name!r}, "
+            f"expected a number in (0, 1], got {value!r}."
+        )
+    return value
 
 
 def rate(owner, name, value):

@@ -42,7 +42,7 @@ class LinearRecurrentCell(RecurrentCell):
 
     def parallel(self, sequences, states):
         """All time steps at once: `(outputs, new_states)`."""
-        projected = self.project(sequences)
-        a, b = self.in_state_dtype(self.coefficients(projected))
+        projected = self.in_state_dtype(self.project(sequences))
+        a, b = self.coefficients(projected)
         h = linear_scan(a, b, states[0])
         return self.read(projected, h), (h[:, -1],)

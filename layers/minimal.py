@@ -39,6 +39,8 @@ class MinGRU(RecurrentLayer):
 
     Fast path: in a `tf.function` on a CPU, one compiled loop; on a GPU and on PyTorch, all time steps at once.
 
+    The right choice where speed counts and the order of neighbouring steps little; in stacks of several layers.
+
     Args:
         units: Size of the output.
         **kwargs: As `RecurrentCell` (`dropout`, `zoneout`, initializers ...), `Gated` (`chrono`) and `RecurrentLayer`
@@ -53,3 +55,49 @@ class MinGRU(RecurrentLayer):
     """
 
     cell_class = MinGRUCell
+
+
+@register
+class MinLSTMCell(Gated, LinearRecurrentCell):
+    """One time step of `MinLSTM`, which gives the equations and arguments."""
+
+    gates = ("f", "i", "h")
+    memory_gates = {"f": 1, "i": -1}
+
+    def coefficients(self, projected):
+        f, i, candidate = ops.split(projected, 3, axis=-1)
+        f = ops.sigmoid(ops.softplus(-i) - ops.softplus(-f))  # the same as f / (f + i), which may be 0 / 0
+        return f, (1 - f) * g(candidate)
+
+
+@register
+class MinLSTM(RecurrentLayer):
+    """Minimal LSTM: the gates do not see the state and are normalised to a sum of 1.
+
+        f = sigmoid(W_f x + b_f)
+        i = sigmoid(W_i x + b_i)
+        h~ = g(W x + b),  g(v) = v + 0.5 if v >= 0 else sigmoid(v)
+        h = f / (f + i) * h' + i / (f + i) * h~
+
+    Feng et al. 2024, "Were RNNs all we needed?", arXiv 2410.01201.
+
+    Parameters: `3 n (d + 1)` for d features and n units. State: `h`, `(batch, units)`.
+
+    Fast path: in a `tf.function` on a CPU, one compiled loop; on a GPU and on PyTorch, all time steps at once.
+
+    The right choice where `MinGRU` is; the second gate sometimes steadies training.
+
+    Args:
+        units: Size of the output.
+        **kwargs: As `RecurrentCell` (`dropout`, `zoneout`, initializers ...), `Gated` (`chrono`) and `RecurrentLayer`
+            (`return_sequences` ...). There is no recurrent kernel, hence no `recurrent_dropout`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_recurrent.layers import MinLSTM
+    >>> MinLSTM(3, return_sequences=True)(np.ones((2, 5, 4))).shape
+    TensorShape([2, 5, 3])
+    """
+
+    cell_class = MinLSTMCell

@@ -13,6 +13,7 @@ from keras import ops
 from . import paths
 from .checks import check_mask, check_states, positive_integer, rate
 from .keras_private import DropoutRNNCell
+from .products import matmul
 from .zoneout import check_zoneout, draw_zoneout, zone_out
 
 register = keras.saving.register_keras_serializable("keras_recurrent")
@@ -138,8 +139,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     # What equations are written with.
 
     def recur(self, h, kernel=None):
-        """`h U`, after variational dropout of `h` while training."""
-        return ops.matmul(self.drop(h), self.recurrent_kernel if kernel is None else kernel)
+        """`h U`, after variational dropout of `h` while training, in the dtype of the state."""
+        return ops.cast(matmul(self.drop(h), self.recurrent_kernel if kernel is None else kernel), self.state_dtype)
 
     def drop(self, h):
         """The previous hidden state in the precision of the weights, after variational dropout while training."""
@@ -209,17 +210,21 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         self.recurrent_mask = self.get_recurrent_dropout_mask(inputs) if training else None
         if training and self.dropout:
             inputs = inputs * self.get_dropout_mask(inputs)
-        output, new_states = self.step(self.project(inputs), *states)
+        output, new_states = self.step(self.in_state_dtype(self.project(inputs)), *states)
         self.recurrent_mask = None
         is_state = output is new_states[0]
         new_states = self.in_state_dtype(zone_out(self, states, new_states, noise))
         return ops.cast(new_states[0] if is_state else output, self.compute_dtype), new_states
 
-    def in_state_dtype(self, states):
-        """The states in the dtype in which they are carried from step to step."""
+    @property
+    def state_dtype(self):
+        """The dtype in which states are carried from step to step, and steps computed."""
         half = self.compute_dtype in ("float16", "bfloat16")
-        dtype = "float32" if self.float32_states and half else self.compute_dtype
-        return [ops.cast(state, dtype) for state in states]
+        return "float32" if self.float32_states and half else self.compute_dtype
+
+    def in_state_dtype(self, structure):
+        """The same tensors in the dtype of the state."""
+        return keras.tree.map_structure(lambda tensor: ops.cast(tensor, self.state_dtype), structure)
 
     def get_recurrent_dropout_mask(self, step_input):
         """The mask of variational dropout, of shape `(batch, units)`, drawn once a sequence."""

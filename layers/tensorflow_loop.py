@@ -1,7 +1,7 @@
 """The loop over time on the TensorFlow backend, compiled by XLA as one piece, with its gradient.
 
-Backwards it is the reverse recurrence: the states of all time steps are kept, and each step is computed again and
-differentiated, so that the memory grows with the states alone. XLA runs a loop on one core, so every core gets its part
+Backwards it is the reverse recurrence: the states and matrix products of all time steps are kept, and the rest of each
+step is computed again and differentiated. XLA runs a loop on one core, so every core gets its part
 of the batch. The number of time steps must be static; XLA compiles anew for each shape.
 """
 
@@ -11,6 +11,8 @@ import weakref
 
 import tensorflow as tf
 from keras import StatelessScope, ops
+
+from .products import computed_by
 
 PARTS = os.cpu_count() or 1
 """Into how many parts a batch is divided."""
@@ -94,17 +96,25 @@ class _Loop:
             weights: Tuple of the cell's weights.
 
         Returns:
-            Tuple `((outputs, *states), history)`; history is a tuple of `(batch, time, size)`, one for each state.
+            Tuple `((outputs, *states), history)`; history is a tuple of `(batch, time, size)`, one for each state and
+            then one for each matrix product of a step.
         """
         rows = _Rows(sequences, part)
         states = [rows.of(state) for state in states]
         carried = [tf.zeros([rows.size, self.cell().output_size], self.cell().compute_dtype), *states]
-        wanted = ([0] if self.all_outputs else []) + ([*range(1, len(carried))] if keep else [])
-        buffers = [tf.zeros([rows.size, rows.steps, carried[index].shape[1]], carried[index].dtype) for index in wanted]
+
+        def step(time, carried):
+            with _recorded_products() as products:
+                new = self._step(rows, time, optional, sequences, weights, carried)
+            wanted = (new[:1] if self.all_outputs else []) + ([*new[1:], *products] if keep else [])
+            return new, wanted
 
         def body(time, carried, buffers):
-            new = self._step(rows, time, optional, sequences, weights, carried)
-            return time + 1, new, [_write(to, time, new[index]) for to, index in zip(buffers, wanted, strict=True)]
+            new, wanted = step(time, carried)
+            return time + 1, new, [_write(*each, time) for each in zip(buffers, wanted, strict=True)]
+
+        _, like = step(tf.constant(0), carried)
+        buffers = [tf.zeros([rows.size, rows.steps, each.shape[1]], each.dtype) for each in like]
 
         start = (tf.constant(0), carried, buffers)
         _, carried, buffers = tf.while_loop(lambda time, *_: time < rows.steps, body, start)
@@ -128,7 +138,7 @@ class _Loop:
         def body(time, d_carried, d_sequences, d_weights):
             before = [
                 tf.where(time > 0, _read(kept, tf.maximum(time - 1, 0)), state)
-                for kept, state in zip(history, states, strict=True)
+                for kept, state in zip(history, states, strict=False)
             ]
             carried = [tf.zeros_like(d_carried[0]), *before]
             if self.all_outputs:
@@ -136,12 +146,13 @@ class _Loop:
             x = rows.at(sequences, time)
             with tf.GradientTape() as tape:
                 tape.watch([x, carried, weights])
-                new = self._step(rows, time, optional, sequences, weights, carried, x)
+                with _replayed_products([_read(kept, time) for kept in history[len(states) :]]):
+                    new = self._step(rows, time, optional, sequences, weights, carried, x)
             d_x, d_carried, d_step = tape.gradient(
                 new, [x, carried, list(weights)], d_carried, unconnected_gradients=tf.UnconnectedGradients.ZERO
             )
             d_weights = [total + each for total, each in zip(d_weights, d_step, strict=True)]
-            return time - 1, d_carried, _write(d_sequences, time, d_x), d_weights
+            return time - 1, d_carried, _write(d_sequences, d_x, time), d_weights
 
         start = (rows.steps - 1, d_carried, d_sequences, [tf.zeros_like(weight) for weight in weights])
         _, d_carried, d_sequences, d_weights = tf.while_loop(lambda time, *_: time >= 0, body, start)
@@ -176,11 +187,40 @@ def _dropout_masks(cell, *masks):
         cell._dropout_mask, cell._recurrent_dropout_mask = outside
 
 
+@contextlib.contextmanager
+def _recorded_products():
+    """Within this context matrix products are appended to the list that it gives."""
+    products = []
+
+    def product(x, kernel):
+        products.append(tf.matmul(x, kernel))
+        return products[-1]
+
+    with computed_by(product):
+        yield products
+
+
+@contextlib.contextmanager
+def _replayed_products(products):
+    """Within this context matrix products have these values, in this order, and their usual gradients."""
+    remaining = iter(products)
+
+    @tf.custom_gradient
+    def product(x, kernel):
+        def gradient(upstream):
+            return tf.matmul(upstream, kernel, transpose_b=True), tf.matmul(x, upstream, transpose_a=True)
+
+        return next(remaining), gradient
+
+    with computed_by(product):
+        yield
+
+
 class _Rows:
     """The rows of a batch that make up one part."""
 
     def __init__(self, sequences, part):
-        batch = tf.shape(sequences)[0]
+        batch = sequences.shape[0] if sequences.shape[0] is not None else tf.shape(sequences)[0]
         self.start = batch * part // PARTS
         self.size = batch * (part + 1) // PARTS - self.start
         self.steps = sequences.shape[1]
@@ -188,13 +228,18 @@ class _Rows:
     def of(self, tensor):
         """These rows of a tensor of shape `(batch, ...)`."""
         rows = tf.slice(tensor, [self.start] + [0] * (len(tensor.shape) - 1), [self.size, *tensor.shape[1:]])
-        return tf.ensure_shape(rows, [None, *tensor.shape[1:]])
+        return self._known(rows, tensor.shape[1:])
 
     def at(self, tensor, time):
         """These rows at one time step of a tensor of shape `(batch, time, ...)`."""
         rest = list(tensor.shape[2:])
         rows = tf.slice(tensor, [self.start, time] + [0] * len(rest), [self.size, 1, *rest])
-        return tf.reshape(rows, [self.size, *rest])
+        return self._known(tf.reshape(rows, [self.size, *rest]), rest)
+
+    def _known(self, rows, rest):
+        """The same tensor with its static shape, as a loop needs it."""
+        rows.set_shape([self.size if isinstance(self.size, int) else None, *rest])
+        return rows
 
 
 def _read(buffer, time):
@@ -202,7 +247,7 @@ def _read(buffer, time):
     return tf.reshape(tf.slice(buffer, [0, time, 0], [shape[0], 1, shape[1]]), shape)
 
 
-def _write(buffer, time, values):
+def _write(buffer, values, time):
     written = ops.slice_update(buffer, [0, time, 0], tf.expand_dims(values, 1))
     written.set_shape(buffer.shape)
     return written

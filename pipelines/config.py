@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from .cells import CHRONO_CELLS, CellName
+from .cells import GATED_CELLS, WITHOUT_RECURRENT_KERNEL, CellName
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
 FullPath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
@@ -70,13 +70,16 @@ class RecurrentModel(Section):
     """Rate on the hidden state inside the recurrence, one mask a sequence (Gal & Ghahramani 2016)."""
     chrono: Annotated[int, Field(ge=3)] | None = None
     """Chrono initialisation: gates begin with memories of up to that many time steps (Tallec & Ollivier 2018, arXiv
-    1804.11188); null for Keras' own biases. For LSTM and GRU, whose gates can keep a state."""
+    1804.11188); null for the layer's own biases. For cells whose gates can keep a state."""
 
     @model_validator(mode="after")
-    def _chrono_has_gates(self) -> RecurrentModel:
-        if self.chrono is not None and self.cell not in CHRONO_CELLS:
-            cells = " or ".join(CHRONO_CELLS)
-            raise PydanticCustomError("together", f"model.chrono needs {cells}; model.cell is {self.cell}")
+    def _options_fit_the_cell(self) -> RecurrentModel:
+        if self.chrono is not None and self.cell not in GATED_CELLS:
+            cells = ", ".join(GATED_CELLS)
+            raise PydanticCustomError("together", f"model.chrono needs one of {cells}; model.cell is {self.cell}")
+        if self.recurrent_dropout and self.cell in WITHOUT_RECURRENT_KERNEL:
+            text = f"model.recurrent_dropout has nothing to drop in {self.cell}, whose state enters no kernel"
+            raise PydanticCustomError("together", text + "; use model.dropout")
         return self
 
 

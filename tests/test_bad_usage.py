@@ -29,7 +29,7 @@ OPTIONS = {
     ),
     "chrono without gates": (
         ["--set", "model.cell=keras.simple_rnn", "--set", "model.chrono=9"],
-        ["model.chrono needs keras.lstm or keras.gru", "keras.simple_rnn"],
+        ["model.chrono needs one of keras.lstm, keras.gru, lstm, ", "keras.simple_rnn"],
     ),
     "zero": (["--set", "model.units=0"], ["model.units", "greater than 0"]),
     "infinite": (["--set", "training.learning_rate=.inf"], ["training.learning_rate"]),

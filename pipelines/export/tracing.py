@@ -9,12 +9,13 @@ import re
 import keras
 import tensorflow as tf
 
+from ...layers import paths
 from .errors import ExportError
 from .keras_backend import all_layers, without_cudnn
 
 
 def trace(model, name, serve=None):
-    """Traces the inference of a model, in float32 and without cuDNN kernels.
+    """Traces the inference of a model, in float32, on the plain loop over time and without cuDNN kernels.
 
     Args:
         model: A built Functional or Sequential model.
@@ -47,7 +48,7 @@ def trace(model, name, serve=None):
     module.held = [*trainable, *non_trainable, *_lookup_tables(model)]
     module.serve = serve
     specs = {tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype, name=tensor.name) for tensor in model.inputs}
-    with without_cudnn(model), _in_float32(model):
+    with without_cudnn(model), _in_float32(model), paths.use("loop"):
         return module, tf.function(infer, autograph=False).get_concrete_function(**specs)
 
 

@@ -26,9 +26,11 @@ def recurrent_stack(
     """
     x = inputs
     for level in range(1, config.depth + 1):
+        of_keras = config.cell.startswith("keras.")
         layer = layer_class(config.cell)(
             config.units,
             recurrent_dropout=config.recurrent_dropout,
+            **({"chrono": config.chrono} if config.chrono and not of_keras else {}),
             return_sequences=level < config.depth,
             dtype=dtype,
             name=f"recurrent_{level}",
@@ -41,7 +43,7 @@ def recurrent_stack(
             if hasattr(way, "use_cudnn") and not use_cudnn:
                 way.use_cudnn = False
         x = layer(x)
-        for way in ways if config.chrono else ():
+        for way in ways if config.chrono and of_keras else ():
             chrono_initialize(way, config.chrono)
         if config.dropout:
             x = keras.layers.Dropout(config.dropout, dtype=dtype, name=f"dropout_{level}")(x)
@@ -49,7 +51,7 @@ def recurrent_stack(
 
 
 def chrono_initialize(layer: keras.layers.RNN, longest: int) -> None:
-    """Sets the biases of a built LSTM or GRU so that its units forget over 2 to `longest` time steps, drawn evenly.
+    """Sets the biases of a built LSTM or GRU of Keras so that its units forget over 2 to `longest` time steps, drawn evenly.
 
     Of an LSTM, b_f = log(u) and b_i = -b_f with u uniform in (1, longest - 1); of a GRU, whose update gate keeps the
     state in Keras, b_z = log(u). The other biases begin at zero (Tallec & Ollivier 2018, arXiv 1804.11188).

@@ -1,0 +1,197 @@
+"""How fast the recurrent layers are, as ratios to the LSTM of Keras and to that of PyTorch, measured in turn.
+
+    python benchmarks/speed.py [--part fused|cells|growth] [--repeats 9]
+
+Batch 64, 128 units; a training step is forward and backward for all weights, from the output of the last time step.
+Every group is measured interleaved, and medians are compared; compilation is not counted. Writes sections of
+benchmarks/RESULTS.md, and benchmarks/speed.json, from which the table of the layers takes its ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import torch  # isort: skip  # before TensorFlow: the other way round its import fails
+import keras
+import numpy as np
+import tensorflow as tf
+from results import write
+
+from keras_recurrent.pipelines.cells import CELLS, layer_class
+
+BATCH, UNITS = 64, 128
+JSON = Path(__file__).with_name("speed.json")
+
+
+def main() -> None:
+    """Measures and writes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", choices=[*PARTS], help="one part only")
+    parser.add_argument("--repeats", type=int, default=9, help="times that each is measured")
+    parser.add_argument("--one", nargs=2, metavar=("CELL", "TIME"), help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    torch.set_num_threads(os.cpu_count() or 1)
+    if given.one:
+        print(json.dumps(grown(given.one[0], int(given.one[1]))))
+        return
+    for part in [given.part] if given.part else PARTS:
+        PARTS[part](given.repeats)
+
+
+def ways(layer: keras.layers.Layer, x: tf.Tensor) -> dict:
+    """A training step and an inference of a Keras layer, as compiled functions."""
+    layer.build(x.shape)
+    weights = layer.trainable_weights
+
+    @tf.function
+    def train():
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.square(layer(x, training=True)))
+        return tape.gradient(loss, [weight.value for weight in weights]) if weights else loss
+
+    return {"training": train, "inference": tf.function(lambda: layer(x))}
+
+
+def torch_ways(module: torch.nn.Module, x: np.ndarray) -> dict:
+    """The same of a PyTorch module."""
+    x = torch.tensor(x)
+
+    def train():
+        module.zero_grad()
+        module(x)[0][:, -1].square().sum().backward()
+
+    def infer():
+        with torch.no_grad():
+            module(x)
+
+    return {"training": train, "inference": infer}
+
+
+def medians(functions: dict, repeats: int) -> dict:
+    """Median milliseconds of each function, measured in turn after two runs that are not counted."""
+    times: dict = {name: [] for name in functions}
+    for function in functions.values():
+        function()
+        function()
+    for _ in range(repeats):
+        for name, function in functions.items():
+            began = time.perf_counter()
+            function()
+            times[name].append(time.perf_counter() - began)
+    return {name: 1000 * statistics.median(each) for name, each in times.items()}
+
+
+def inputs(time_steps: int, features: int) -> np.ndarray:
+    """Random sequences."""
+    return np.random.default_rng(0).normal(size=(BATCH, time_steps, features)).astype("float32")
+
+
+def fused(repeats: int) -> None:
+    """Our LSTM and GRU against those of Keras and PyTorch."""
+    lines = ["| layer | features | time steps | | ms | / Keras | / PyTorch |", "|---|---|---|---|---|---|---|"]
+    theirs = {"lstm": (keras.layers.LSTM, torch.nn.LSTM), "gru": (keras.layers.GRU, torch.nn.GRU)}
+    for name, (of_keras, of_torch) in theirs.items():
+        for features in (1, 128):
+            for steps in (28, 200, 784):
+                x = inputs(steps, features)
+                sets = {
+                    "ours": ways(layer_class(name)(UNITS), tf.constant(x)),
+                    "keras": ways(of_keras(UNITS), tf.constant(x)),
+                    "torch": torch_ways(of_torch(features, UNITS, batch_first=True), x),
+                }
+                for mode in ("training", "inference"):
+                    took = medians({who: each[mode] for who, each in sets.items()}, repeats)
+                    ratios = [took["ours"] / took[who] for who in ("keras", "torch")]
+                    lines.append(
+                        f"| {name} | {features} | {steps} | {mode} | {took['ours']:.1f} | "
+                        f"{ratios[0]:.2f} | {ratios[1]:.2f} |"
+                    )
+                    print(lines[-1], file=sys.stderr, flush=True)
+    write(
+        "LSTM and GRU against Keras and PyTorch",
+        "python benchmarks/speed.py --part fused",
+        f"Batch {BATCH}, {UNITS} units, {os.cpu_count()} threads, medians of {repeats}; PyTorch {torch.__version__}.",
+        "\n".join(lines),
+    )
+
+
+def cells(repeats: int) -> None:
+    """Every cell against the LSTM of Keras and against ours."""
+    lines = [
+        "| cell | features | time steps | training, ms | / Keras LSTM | / our LSTM "
+        "| inference, ms | / Keras LSTM | / our LSTM |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    found = json.loads(JSON.read_text()) if JSON.exists() else {}
+    for name in [name for name in CELLS if not name.startswith("keras.")]:
+        for features, steps in ((1, 784), (128, 200)):
+            x = tf.constant(inputs(steps, features))
+            sets = {
+                "keras": ways(keras.layers.LSTM(UNITS), x),
+                "ours": ways(layer_class("lstm")(UNITS), x),
+                "cell": ways(layer_class(name)(UNITS), x),
+            }
+            row = []
+            for mode in ("training", "inference"):
+                took = medians({who: each[mode] for who, each in sets.items()}, repeats)
+                ratios = [took["cell"] / took["keras"], took["cell"] / took["ours"]]
+                row += [f"{took['cell']:.1f}", f"{ratios[0]:.2f}", f"{ratios[1]:.2f}"]
+                found.setdefault(name, {})[f"{mode} {features} {steps}"] = round(ratios[0], 2)
+            lines.append(f"| {name} | {features} | {steps} | {' | '.join(row)} |")
+            print(lines[-1], file=sys.stderr, flush=True)
+    JSON.write_text(json.dumps(found, indent=1) + "\n")
+    write(
+        "Every cell against the LSTM",
+        "python benchmarks/speed.py --part cells",
+        f"Batch {BATCH}, {UNITS} units, medians of {repeats}, each cell interleaved with both LSTMs. An echo state "
+        "network trains nothing; its training step is its forward pass.",
+        "\n".join(lines),
+    )
+
+
+def grown(name: str, steps: int) -> dict:
+    """Milliseconds of a training step, and the memory at its peak, in this process."""
+    import resource
+
+    x = tf.constant(inputs(steps, 1))
+    train = ways(layer_class(name)(UNITS), x)["training"]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    took = medians({name: train}, 5)[name]
+    return {"ms": took, "MB": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024}
+
+
+def growth(repeats: int) -> None:
+    """What doubling the number of time steps costs."""
+    lines = ["| cell | time steps | training, ms | per doubling | MB | per doubling |", "|---|---|---|---|---|---|"]
+    for name in ("lstm", "gru", "min_gru", "lru", "mlstm"):
+        last = None
+        for steps in (784, 1568, 3136):
+            command = [sys.executable, __file__, "--one", name, str(steps)]
+            printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            now = json.loads(printed.strip().splitlines()[-1])
+            ratios = ["", ""] if last is None else [f"{now[key] / last[key]:.2f}" for key in ("ms", "MB")]
+            lines.append(f"| {name} | {steps} | {now['ms']:.0f} | {ratios[0]} | {now['MB']:.0f} | {ratios[1]} |")
+            print(lines[-1], file=sys.stderr, flush=True)
+            last = now
+    write(
+        "Growth with the number of time steps",
+        "python benchmarks/speed.py --part growth",
+        f"Batch {BATCH}, {UNITS} units, one feature; each in its own process, memory as the peak that the training "
+        "steps add, which counts what compilation takes too.",
+        "\n".join(lines),
+    )
+
+
+PARTS = {"fused": fused, "cells": cells, "growth": growth}
+
+if __name__ == "__main__":
+    main()

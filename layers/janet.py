@@ -1,0 +1,57 @@
+"""JANET: the LSTM of which only the forget gate is left."""
+
+from keras import ops
+
+from .checks import number
+from .gated import Gated
+from .recurrence import RecurrentCell, RecurrentLayer, register
+
+
+@register
+class JANETCell(Gated, RecurrentCell):
+    """One time step of `JANET`, which gives the equations and arguments."""
+
+    gates = ("f", "h")
+    memory_gates = {"f": 1}
+
+    def __init__(self, units, beta=1.0, **kwargs):
+        super().__init__(units, **kwargs)
+        self.beta = number(self, "beta", beta)
+
+    def step(self, projected, h):
+        a, candidate = ops.split(projected + self.recur(h), 2, axis=-1)
+        h = ops.sigmoid(a) * h + (1 - ops.sigmoid(a - self.beta)) * ops.tanh(candidate)
+        return h, (h,)
+
+
+@register
+class JANET(RecurrentLayer):
+    """Just another network: an LSTM with a forget gate only, which also decides what is written.
+
+        a = W x + U h' + b
+        h = s(a) * h' + (1 - s(a - beta)) * tanh(W x + U h' + b)
+
+    Van der Westhuizen & Lasenby 2018, "The unreasonable effectiveness of the forget gate", arXiv 1804.04849.
+
+    Parameters: `2 n (d + n + 1)` for d features and n units. State: `h`, which is the cell state too,
+    `(batch, units)`.
+
+    Fast path: in a `tf.function` on a CPU, one compiled loop.
+
+    The right choice for long memory in few weights: with `chrono` set to the length of the sequences.
+
+    Args:
+        units: Size of the output.
+        beta: By how much less than it forgets the gate writes, a constant; 0 makes it a UGRNN.
+        **kwargs: As `RecurrentCell` (`dropout`, `recurrent_dropout`, `zoneout`, initializers ...), `Gated` (`chrono`)
+            and `RecurrentLayer` (`return_sequences` ...).
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_recurrent.layers import JANET
+    >>> JANET(3, return_sequences=True)(np.ones((2, 5, 4))).shape
+    TensorShape([2, 5, 3])
+    """
+
+    cell_class = JANETCell

@@ -1,0 +1,15 @@
+"""Layer normalization within recurrent cells (Ba, Kiros & Hinton 2016, arXiv 1607.06450)."""
+
+import keras
+from keras import ops
+
+
+def layer_norm(v, gamma, beta, epsilon):
+    """`gamma * (v - mean) / sqrt(variance + epsilon) + beta` over the last axis, with the biased variance.
+
+    Mean and variance are computed in float32 at least.
+    """
+    wide = ops.cast(v, keras.backend.result_type(v.dtype, "float32"))
+    centred = wide - ops.mean(wide, axis=-1, keepdims=True)
+    variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
+    return gamma * ops.cast(centred * ops.rsqrt(variance + epsilon), v.dtype) + beta

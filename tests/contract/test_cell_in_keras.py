@@ -1,0 +1,163 @@
+"""Every layer is a citizen of Keras: configuration, files, precision, compilation, its own test suite."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from cell_cases import UNITS, assert_close, every_case, every_cell, to_numpy
+from keras.src import testing
+
+from keras_recurrent.layers import paths
+
+RUN_SAVED = """
+import sys, keras, numpy as np
+import keras_recurrent.layers
+x, expected = np.load(sys.argv[2]).values()
+assert np.array_equal(keras.models.load_model(sys.argv[1])(x), expected)
+"""
+
+
+@every_case
+def test_configuration_makes_the_same_layer(case):
+    layer = case.layer(
+        dropout=0.25,
+        kernel_initializer="he_normal",
+        kernel_regularizer=keras.regularizers.L2(0.5),
+        bias_constraint="non_neg",
+        return_sequences=True,
+        go_backwards=True,
+        seed=3,
+        name="chosen",
+    )
+    config = layer.get_config()
+    again = type(layer).from_config(config)
+    assert again.get_config() == config
+    assert again.kernel_regularizer.l2 == 0.5
+    for name, value in case.options.items():
+        expected = keras.activations.get(value) if "activation" in name else value
+        assert getattr(again, name) == expected
+    cell = type(layer.cell).from_config(layer.cell.get_config())
+    assert cell.get_config() == layer.cell.get_config()
+
+
+@every_case
+def test_a_saved_file_gives_the_same_bits(case, tmp_path):
+    model = keras.Sequential([keras.Input((None, case.features)), case.built(return_sequences=True)])
+    x = case.inputs()
+    model.save(tmp_path / "model.keras")
+    np.testing.assert_array_equal(keras.models.load_model(tmp_path / "model.keras")(x), model(x))
+
+
+@pytest.mark.slow
+@every_cell
+def test_another_process_loads_the_file_by_importing_the_package(case, tmp_path):
+    model = keras.Sequential([keras.Input((None, case.features)), case.built()])
+    x = case.inputs()
+    model.save(tmp_path / "model.keras")
+    np.savez(tmp_path / "data.npz", x=x, expected=model(x))
+    files = [str(tmp_path / "model.keras"), str(tmp_path / "data.npz")]
+    subprocess.run([sys.executable, "-c", RUN_SAVED, *files], check=True, timeout=120)
+
+
+@every_cell
+def test_eager_graph_and_xla_agree(case):
+    layer = case.built(return_sequences=True)
+    x = tf.constant(case.inputs())
+    eager = layer(x)
+    assert_close(tf.function(lambda x: layer(x))(x), eager, what="graph")
+    assert_close(tf.function(lambda x: layer(x), jit_compile=True)(x), eager, what="XLA")
+    with paths.use("loop"):
+        assert_close(tf.function(lambda x: layer(x), jit_compile=True)(x), eager, what="XLA of the plain loop")
+
+
+@pytest.mark.parametrize("jit_compile", [False, True], ids=["plain", "jit_compile"])
+@every_cell
+def test_trains_in_fit(case, jit_compile):
+    """One step of plain gradient descent in `fit` moves the weights as the gradient of the eager loop does."""
+    x = case.inputs(batch=5)
+    inputs = keras.Input((7, case.features))
+    layer = case.built()
+    model = keras.Model(inputs, layer(inputs))
+    with tf.GradientTape() as tape, paths.use("loop"):
+        loss = tf.reduce_mean(tf.square(layer(x) - 1.0))
+    trained = layer.trainable_weights
+    before = [weight.numpy() for weight in trained]
+    gradients = tape.gradient(loss, [weight.value for weight in trained])
+    model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=jit_compile)
+    if not trained:
+        pytest.skip("a reservoir has no trained weights")
+    model.fit(x, np.ones((5, UNITS)), batch_size=5, verbose=0)
+    for weight, start, gradient in zip(trained, before, gradients, strict=True):
+        expected = start - 0.1 * np.asarray(gradient)
+        if weight.constraint is not None:
+            expected = to_numpy(weight.constraint(keras.ops.convert_to_tensor(expected)))
+        assert_close(weight.numpy(), expected, what=weight.name)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@every_cell
+def test_mixed_precision_stays_near_float32(case, policy):
+    x = case.inputs(time=40)
+    full = case.built(return_sequences=True, return_state=True)
+    mixed = case.built(return_sequences=True, return_state=True, dtype=policy)
+    results = mixed(x)
+    assert {keras.backend.standardize_dtype(each.dtype) for each in results} == {policy.removeprefix("mixed_")}
+    tolerance = 0.02 if policy == "mixed_float16" else 0.15
+    assert_close([np.asarray(to_numpy(each), "float32") for each in results], full(x), tolerance)
+    model = keras.Sequential([keras.Input((40, case.features)), case.layer(dtype=policy)])
+    model.compile("sgd", "mse")
+    assert np.isfinite(model.fit(x, np.ones((3, UNITS)), verbose=0).history["loss"][0])
+
+
+@every_case
+def test_dropout_and_zoneout_act_while_training_alone(case):
+    options = {"dropout": 0.4, "seed": 3}
+    if case.layer().cell.zoneout_states:
+        options["zoneout"] = 0.3
+    layer, same_seed = case.built(**options), case.built(**options)
+    x = case.inputs()
+    first, second = to_numpy(layer(x, training=True)), to_numpy(layer(x, training=True))
+    assert np.abs(first - second).max() > 1e-3
+    assert_close(same_seed(x, training=True), first)
+    assert_close(layer(x), layer(x))
+
+
+@every_cell
+def test_recurrent_dropout_is_one_mask_a_sequence(case):
+    """What variational dropout drops for a sequence equals a recurrent kernel without those rows."""
+    try:
+        layer = case.built(recurrent_dropout=0.5, seed=4)
+    except ValueError as error:
+        assert "recurrent_dropout must be 0" in str(error)
+        return
+    x = case.inputs()
+    outputs = [to_numpy(layer(x, training=True)) for _ in range(2)]
+    assert np.abs(outputs[0] - outputs[1]).max() > 1e-4
+    states = layer.cell.get_initial_state(batch_size=3)
+    layer.cell.reset_recurrent_dropout_mask()
+    for time in range(x.shape[1]):
+        output, states = layer.cell(x[:, time], states, training=True)
+        if time == 0:
+            mask = layer.cell.get_recurrent_dropout_mask(x[:, 0])
+    assert layer.cell.get_recurrent_dropout_mask(x[:, 0]) is mask
+    assert set(np.unique(to_numpy(mask))) <= {0.0, 2.0}
+
+
+@every_cell
+def test_passes_the_layer_test_of_keras(case):
+    layer = case.layer()
+    layer.build((3, 4, case.features))
+    testing.TestCase().run_layer_test(
+        type(layer),
+        init_kwargs={"units": UNITS, **case.options},
+        input_shape=(3, 4, case.features),
+        call_kwargs={"training": True},
+        expected_output_shape=(3, UNITS),
+        expected_num_trainable_weights=len(layer.trainable_weights),
+        expected_num_non_trainable_weights=len(layer.non_trainable_weights),
+        supports_masking=True,
+        run_training_check=bool(layer.trainable_weights),
+    )
