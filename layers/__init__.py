@@ -1,3 +1,9 @@
+"""Recurrent layers for Keras 3: every one stands in for `keras.layers.LSTM`, and has a cell of its name with `Cell`.
+
+README.md beside this file shows all of them. `paths.use` forces the way in which they walk over time.
+"""
+
+from . import paths
 from .antisymmetric import AntisymmetricRNN, AntisymmetricRNNCell
 from .cfc import CfC, CfCCell
 from .co_rnn import CoRNN, CoRNNCell
@@ -18,3 +24,61 @@ from .rg_lru import RGLRU, RGLRUCell
 from .single_gate import MGU, UGRNN, MGUCell, UGRNNCell
 from .slstm import SLSTM, SLSTMCell
 from .sru import SRU, SRUCell
+
+__all__ = [
+    "GRU",
+    "JANET",
+    "LEM",
+    "LRU",
+    "LSTM",
+    "MGU",
+    "MLSTM",
+    "NASRNN",
+    "QRNN",
+    "RGLRU",
+    "SLSTM",
+    "SRU",
+    "UGRNN",
+    "AntisymmetricRNN",
+    "AntisymmetricRNNCell",
+    "CfC",
+    "CfCCell",
+    "CoRNN",
+    "CoRNNCell",
+    "EchoState",
+    "EchoStateCell",
+    "Elman",
+    "ElmanCell",
+    "FastGRNN",
+    "FastGRNNCell",
+    "FastRNN",
+    "FastRNNCell",
+    "GRUCell",
+    "IndRNN",
+    "IndRNNCell",
+    "JANETCell",
+    "Jordan",
+    "JordanCell",
+    "LEMCell",
+    "LRUCell",
+    "LSTMCell",
+    "LayerNormGRU",
+    "LayerNormGRUCell",
+    "LayerNormLSTM",
+    "LayerNormLSTMCell",
+    "MGUCell",
+    "MLSTMCell",
+    "MinGRU",
+    "MinGRUCell",
+    "MinLSTM",
+    "MinLSTMCell",
+    "NASRNNCell",
+    "PeepholeLSTM",
+    "PeepholeLSTMCell",
+    "QRNNCell",
+    "RGLRUCell",
+    "SLSTMCell",
+    "SRUCell",
+    "UGRNNCell",
+    "paths",
+]

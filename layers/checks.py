@@ -124,6 +124,20 @@ def check_states(layer, states):
         )
 
 
+def check_unroll(layer, sequences_shape):
+    """Checks that a layer that unrolls knows how many time steps there are.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    if layer.unroll and sequences_shape[1] is None:
+        raise ValueError(
+            f"{layer.__class__.__name__} {layer.name!r} cannot unroll if the time dimension is undefined: expected a "
+            f"number of time steps, got sequences of shape {tuple(sequences_shape)}. Give it in `keras.Input`, or set "
+            "unroll=False."
+        )
+
+
 def check_mask(layer, mask):
     """The mask, of shape `(batch, time)`; one of shape `(batch, time, 1)` loses its last axis.
 

@@ -8,8 +8,8 @@ class Gated:
     """Mixed into a cell whose gates decide how long a unit remembers: adds the argument `chrono`.
 
     Args:
-        chrono: The longest time, in steps, over which units shall remember from the start, at least 3: the biases of the
-            gates named in `memory_gates` begin at plus or minus log(u), u uniform in (1, chrono - 1) and the same for
+        chrono: The longest time, in steps, over which units shall remember from the start, at least 3: the biases of
+            the gates named in `memory_gates` begin at plus or minus log(u), u uniform in (1, chrono - 1) and the same for
             all gates of a unit, the other biases at zero (Tallec & Ollivier 2018, arXiv 1804.11188). None: all biases
             begin as the bias initializer says.
     """

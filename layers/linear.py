@@ -1,7 +1,5 @@
 """Cells whose recurrence is linear in the state, `h_t = a_t * h_(t-1) + b_t`, and so runs in parallel over time."""
 
-from keras import ops
-
 from .recurrence import RecurrentCell
 from .scan import linear_scan
 
@@ -16,8 +14,8 @@ class LinearRecurrentCell(RecurrentCell):
         super().__init__(units, **kwargs)
         if self.recurrent_dropout:
             raise ValueError(
-                f"{self.__class__.__name__} {self.name!r} has no recurrent kernel, so that recurrent_dropout must be 0, "
-                f"got {self.recurrent_dropout!r}; use dropout or zoneout."
+                f"{self.__class__.__name__} {self.name!r} has no recurrent kernel, so that recurrent_dropout must be "
+                f"0, got {self.recurrent_dropout!r}; use dropout or zoneout."
             )
 
     def build(self, input_shape):

@@ -110,7 +110,7 @@ class PeepholeLSTMCell(LSTMFamily):
         self.peephole_kernel = self.add_recurrent("peephole_kernel", (3, self.units))
 
     def step(self, projected, h, c):
-        p_i, p_f, p_o = ops.unstack(self.peephole_kernel, 3)
+        p_i, p_f, p_o = (self.peephole_kernel[row] for row in range(3))
         i, f, g, o = ops.split(projected + self.recur(h), 4, axis=-1)
         c = ops.sigmoid(f + p_f * c) * c + ops.sigmoid(i + p_i * c) * ops.tanh(g)
         h = ops.sigmoid(o + p_o * c) * ops.tanh(c)

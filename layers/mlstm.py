@@ -10,7 +10,7 @@ from .recurrence import RecurrentCell, RecurrentLayer, affine, register
 from .slstm import log_sigmoid
 
 CHUNK = 64
-"""How many time steps are computed at once: the work for a step grows with them, the memory shrinks."""
+"""How many time steps are computed at once: the work for each grows with them, the number of matrices kept shrinks."""
 NEVER = -1e9
 """Logarithm of a weight that is zero."""
 
@@ -51,8 +51,8 @@ class MLSTMCell(Gated, RecurrentCell):
 
     def project(self, inputs):
         """Query, key, value and output gate, each of size `units`; input and forget gate, each of size `heads`."""
-        q, k, v, o = ops.split(affine(inputs, self.kernel, self.bias), 4, axis=-1)
-        i, f = ops.split(affine(inputs, self.gate_kernel, self.gate_bias), 2, axis=-1)
+        q, k, v, o = stacked_maps(inputs, self.kernel, self.bias, 4)
+        i, f = stacked_maps(inputs, self.gate_kernel, self.gate_bias, 2)
         return q, k / math.sqrt(self.width), v, o, i, f
 
     def step(self, projected, C, n, m):
@@ -62,8 +62,8 @@ class MLSTMCell(Gated, RecurrentCell):
 
         remembered = log_sigmoid(f) + m
         m = ops.maximum(remembered, i)
-        i, f, smallest = self.scalar(ops.exp(i - m)), self.scalar(ops.exp(remembered - m)), self.scalar(exp_minus(m))
-        C = f * C + (i * v) * ops.transpose(k, (0, 1, 3, 2))
+        i, f, smallest = (self.by_head(scalar) for scalar in (ops.exp(i - m), ops.exp(remembered - m), exp_minus(m)))
+        C = f * C + (i * v) * transposed(k)
         n = f * n + i * k
         nq = ops.sum(n * q, axis=2, keepdims=True)
         h = ops.matmul(C, q) / ops.maximum(ops.abs(nq), smallest)
@@ -71,77 +71,59 @@ class MLSTMCell(Gated, RecurrentCell):
         h = ops.sigmoid(o) * ops.reshape(h, (-1, self.units))
         return h, (ops.reshape(C, (-1, self.state_size[0])), ops.reshape(n, (-1, self.units)), m)
 
-    def scalar(self, of_head):
+    def by_head(self, scalar):
         """A number for each head, to be multiplied with its matrix."""
-        return ops.reshape(of_head, (-1, self.heads, 1, 1))
+        return ops.reshape(scalar, (-1, self.heads, 1, 1))
 
     def parallel(self, sequences, states):
-        """All time steps at once: `(outputs, new_states)`."""
-        q, k, v, o, i, f = self.in_state_dtype(self.project(sequences))
-        time = sequences.shape[1]
-        q, k, v = (ops.reshape(x, (-1, time, self.heads, self.width)) for x in (q, k, v))
-        C, n, m = states
+        """All time steps, in chunks: `(outputs, new_states)`."""
+        starts = range(CHUNK, sequences.shape[1], CHUNK)
+        outputs = []
+        for chunk in ops.split(sequences, list(starts), axis=1) if starts else [sequences]:
+            h, states = self.steps(self.in_state_dtype(self.project(chunk)), *states)
+            outputs.append(h)
+        return ops.concatenate(outputs, axis=1), states
+
+    def steps(self, projected, C, n, m):
+        """Several time steps at once, as attention to all before and to the memory: what `step` gives one by one.
+
+        With b_t the sum of log(sigmoid(f~)) up to step t, a_t = i~_t - b_t and g_t = max(m_0, a_1, ..., a_t), so that
+        m_t = b_t + g_t, the memory after step t is
+
+            C_t = exp(m_0 - g_t) C_0 + sum over s <= t of exp(a_s - g_t) v_s k_s^T
+
+        and n_t the same without v. Only the last C_t is computed, the others only as far as queries see them.
+        """
+        q, k, v, o, i, f = projected
+        time = q.shape[1]
         C = ops.reshape(C, (-1, self.heads, self.width, self.width))
-        n = ops.reshape(n, (-1, self.heads, self.width))
-        h, C, n, m = chunkwise(q, k, v, i, log_sigmoid(f), C, n, m)
-        h = ops.sigmoid(o) * ops.reshape(h, (-1, time, self.units))
+        n = ops.reshape(n, (-1, self.heads, 1, self.width))
+        q, k, v = (swapped(ops.reshape(rows, (-1, time, self.heads, self.width))) for rows in (q, k, v))
+        i, f, m = transposed(i), transposed(f), ops.expand_dims(m, -1)
+
+        b = ops.cumsum(log_sigmoid(f), axis=2)
+        a = i - b
+        g = ops.maximum(m, running_max(a))
+        kept = ops.expand_dims(ops.exp(m - g), 3)
+        weights = ops.exp(ops.expand_dims(a, 2) - ops.expand_dims(g, 3) + unless_past(time, a.dtype))
+        m = b + g
+
+        attention = weights * ops.matmul(q, transposed(k))
+        Cq = ops.matmul(attention, v) + kept * ops.matmul(q, transposed(C))
+        nq = ops.sum(attention, axis=3, keepdims=True) + kept * ops.sum(q * n, axis=3, keepdims=True)
+        h = Cq / ops.maximum(ops.abs(nq), ops.expand_dims(exp_minus(m), 3))
+
+        kept, weights, m = kept[:, :, -1:], weights[:, :, -1:], m[:, :, -1]
+        C = kept * C + ops.matmul(transposed(v) * weights, k)
+        n = kept * n + ops.matmul(weights, k)
+        h = ops.sigmoid(o) * ops.reshape(swapped(h), (-1, time, self.units))
         return h, (ops.reshape(C, (-1, self.state_size[0])), ops.reshape(n, (-1, self.units)), m)
 
 
-def chunkwise(q, k, v, i, log_f, C, n, m):
-    """The recurrence of the mLSTM over all time steps, in chunks: within one by attention, then from one to the next.
-
-    With b_t the sum of log f since the start of the chunk, a_s = i~_s - b_s, and g_t = max(m_0, a_1, ..., a_t), so that
-    m_t = b_t + g_t, step t of a chunk reads
-
-        C_t q_t = exp(m_0 - g_t) C_0 q_t + sum over s <= t of exp(a_s - g_t) v_s (k_s . q_t)
-
-    and the same for n, which is the row of C that a value of 1, put below each v, gives.
-
-    Args:
-        q: Tensor of shape `(batch, time, heads, width)`, with a static number of time steps.
-        k: The same.
-        v: The same.
-        i: Logarithm of the input gate, `(batch, time, heads)`.
-        log_f: Logarithm of the forget gate, the same.
-        C: The memory before the first step, `(batch, heads, width of v, width of k)`.
-        n: Its normaliser, `(batch, heads, width)`.
-        m: Logarithm of the scale of both, `(batch, heads)`.
-
-    Returns:
-        `h` of shape `(batch, time, heads, width)`, and C, n, m after the last step.
-    """
-    time = q.shape[1]
-    chunks = math.ceil(time / CHUNK)
-    length = math.ceil(time / chunks)
-
-    def chunked(x, filling=0.0):
-        """`(batch, heads, chunks, length, size)`; steps that are added at the end change no state."""
-        x = ops.pad(x, [(0, 0), (0, chunks * length - time), (0, 0), (0, 0)], constant_values=filling)
-        return ops.transpose(ops.reshape(x, (-1, chunks, length, *x.shape[2:])), (0, 3, 1, 2, 4))
-
-    q, k, v = chunked(q), transposed(chunked(k)), chunked(ops.concatenate([v, ops.ones_like(v[..., :1])], axis=-1))
-    b = ops.cumsum(chunked(ops.expand_dims(log_f, -1)), axis=3)
-    a = chunked(ops.expand_dims(i, -1), NEVER) - b
-    largest = running_max(a)
-
-    m = [ops.expand_dims(m, -1)]
-    for decay, largest_in_chunk in pairs(b[:, :, :, -1], largest[:, :, :, -1]):
-        m.append(decay + ops.maximum(m[-1], largest_in_chunk))
-    m_0 = ops.expand_dims(ops.stack(m[:-1], axis=2), 3)
-    g = ops.maximum(m_0, largest)
-    kept = ops.exp(m_0 - g)
-    weights = ops.exp(transposed(a) - g + future(length, a.dtype))
-
-    added = ops.matmul(k * weights[..., -1:, :], v)
-    C = [ops.concatenate([transposed(C), ops.expand_dims(n, -1)], axis=-1)]
-    for kept_in_chunk, added_in_chunk in pairs(kept[:, :, :, -1:], added):
-        C.append(kept_in_chunk * C[-1] + added_in_chunk)
-
-    read = ops.matmul(ops.matmul(q, k) * weights, v) + kept * ops.matmul(q, ops.stack(C[:-1], axis=2))
-    h = read[..., :-1] / ops.maximum(ops.abs(read[..., -1:]), exp_minus(b + g))
-    h = ops.reshape(ops.transpose(h, (0, 2, 3, 1, 4)), (-1, chunks * length, h.shape[1], h.shape[-1]))
-    return h[:, :time], transposed(C[-1][..., :-1]), C[-1][..., -1], m[-1][..., 0]
+def stacked_maps(inputs, kernel, bias, count):
+    """Affine maps whose weights are stacked, each on its own, as splitting the result would copy it."""
+    biases = [None] * count if bias is None else ops.split(bias, count)
+    return [affine(inputs, *weights) for weights in zip(ops.split(kernel, count, axis=-1), biases, strict=True)]
 
 
 def exp_minus(m):
@@ -154,25 +136,25 @@ def transposed(x):
     return ops.swapaxes(x, -1, -2)
 
 
-def pairs(x, y):
-    """The chunks of two tensors, side by side."""
-    return zip(ops.unstack(x, axis=2), ops.unstack(y, axis=2), strict=True)
+def swapped(x):
+    """From `(batch, time, heads, width)` to `(batch, heads, time, width)`, or back."""
+    return ops.swapaxes(x, 1, 2)
 
 
 def running_max(x):
-    """The largest entry so far, along axis 3: after k rounds each entry has seen the 2^k before it."""
+    """The largest entry so far, along the last of three axes: after k rounds each has seen the 2^k before it."""
     distance = 1
-    while distance < x.shape[3]:
-        later = ops.maximum(x[:, :, :, distance:], x[:, :, :, :-distance])
-        x = ops.concatenate([x[:, :, :, :distance], later], axis=3)
+    while distance < x.shape[2]:
+        seen = ops.maximum(x[:, :, distance:], x[:, :, :-distance])
+        x = ops.concatenate([x[:, :, :distance], seen], axis=2)
         distance *= 2
     return x
 
 
-def future(length, dtype):
-    """What is added to logarithms of weights, so that no step sees a later one: `(length, length)`."""
-    steps = ops.arange(length)
-    return ops.cast(steps > ops.expand_dims(steps, 1), dtype) * NEVER
+def unless_past(steps, dtype):
+    """What is added to the logarithm of weights, so that no step sees a later one: a `(steps, steps)` matrix."""
+    step = ops.arange(steps)
+    return ops.cast(step > ops.expand_dims(step, 1), dtype) * NEVER
 
 
 @register

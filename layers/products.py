@@ -1,4 +1,4 @@
-"""The matrix products of the equations, which a compiled loop keeps for its gradient instead of computing them again."""
+"""The matrix products of the equations; a compiled loop keeps them for its gradient, not to compute them again."""
 
 import contextlib
 import contextvars

@@ -11,7 +11,7 @@ import keras
 from keras import ops
 
 from . import paths
-from .checks import check_mask, check_states, positive_integer, rate
+from .checks import check_mask, check_states, check_unroll, positive_integer, rate
 from .keras_private import DropoutRNNCell
 from .products import matmul
 from .zoneout import check_zoneout, draw_zoneout, zone_out
@@ -290,6 +290,11 @@ class RecurrentLayer(keras.layers.RNN):
             **kwargs,
         )
         self.input_spec = keras.layers.InputSpec(ndim=3)
+
+    def build(self, sequences_shape, initial_state_shape=None):
+        """Makes the weights of the cell, for sequences of shape `(batch, time, features)`."""
+        check_unroll(self, sequences_shape)
+        super().build(sequences_shape, initial_state_shape)
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
         """Runs the cell over time, on the path that `paths.py` chooses."""

@@ -21,8 +21,8 @@ def check_zoneout(cell, zoneout):
         given = zoneout = [rate(cell, "zoneout", value) for value in zoneout]
         if len(zoneout) != cell.zoneout_states:
             raise ValueError(
-                f"Received an invalid value for argument `zoneout` of {cell.__class__.__name__} {cell.name!r}, expected "
-                f"a rate or a list of {cell.zoneout_states}, one for each state, got {zoneout!r}."
+                f"Received an invalid value for argument `zoneout` of {cell.__class__.__name__} {cell.name!r}, "
+                f"expected a rate or a list of {cell.zoneout_states}, one for each state, got {zoneout!r}."
             )
     if cell.zoneout_states == 0 and any(given):
         raise ValueError(
@@ -33,7 +33,7 @@ def check_zoneout(cell, zoneout):
 
 
 def draw_zoneout(cell, shape):
-    """Which units keep their state: booleans of shape `(*shape, units that zoneout can keep)`, or None without zoneout."""
+    """Which units keep their state: booleans of shape `(*shape, units of these states)`, or None without zoneout."""
     sizes, rates = _sizes_and_rates(cell)
     if not any(rates):
         return None

@@ -50,13 +50,28 @@ CELLS = {
     "echo_state": "keras_recurrent.layers:EchoState",
 }
 
-GATED_CELLS = (
-    "keras.lstm keras.gru lstm gru ugrnn peephole_lstm layer_norm_lstm layer_norm_gru mgu janet fast_grnn lem min_gru "
-    "min_lstm sru qrnn slstm mlstm"
-).split()
+GATED_CELLS = [
+    "keras.lstm",
+    "keras.gru",
+    "lstm",
+    "gru",
+    "ugrnn",
+    "peephole_lstm",
+    "layer_norm_lstm",
+    "layer_norm_gru",
+    "mgu",
+    "janet",
+    "fast_grnn",
+    "min_gru",
+    "min_lstm",
+    "sru",
+    "qrnn",
+    "slstm",
+    "mlstm",
+]
 """Those whose gates can be given a time scale to begin with (chrono initialisation)."""
 
-WITHOUT_RECURRENT_KERNEL = "min_gru min_lstm qrnn lru rg_lru mlstm".split()
+WITHOUT_RECURRENT_KERNEL = ["min_gru", "min_lstm", "qrnn", "lru", "rg_lru", "mlstm"]
 """Those in which the state enters no kernel and no gate, so that there is nothing for recurrent dropout to drop."""
 
 

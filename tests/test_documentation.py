@@ -66,6 +66,25 @@ def test_the_readme_shows_every_preset_and_cell():
         assert f"`{cell}`" in README
 
 
+def test_the_page_of_the_layers_is_current():
+    """`python benchmarks/gallery.py` writes it."""
+    check = [sys.executable, str(ROOT / "benchmarks" / "gallery.py"), "--check"]
+    done = subprocess.run(check, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_layer_example_of_the_readme_runs():
+    (example,) = [block for block in re.findall(r"```python\n(.+?)```", README, re.S) if "MinGRU(" in block]
+    names = {}
+    exec(example, names)
+    assert names["model"].output_shape == (None, 10)
+
+
+def test_the_readme_names_every_layer():
+    for name in layers.__all__:
+        assert name == "paths" or f"`{name.removesuffix('Cell')}`" in README
+
+
 def test_the_export_example_of_the_readme_runs(tmp_path):
     (example,) = [block for block in re.findall(r"```python\n(.+?)```", README, re.S) if "check_export(" in block]
     done = subprocess.run(

@@ -52,7 +52,7 @@ class Case:
     def built(self, units=UNITS, features=None, weights_seed=7, **arguments):
         """The same, built, with random asymmetric weights."""
         layer = self.layer(units, **arguments)
-        layer.build((None, None, features or self.features))
+        layer.build((None, 4 if layer.unroll else None, features or self.features))
         randomize(layer, weights_seed)
         return layer
 
@@ -69,7 +69,8 @@ class Case:
         """The sizes of the reference's states: those of the cell, but for the window of inputs of the QRNN."""
         if self.name != "qrnn":
             return layer.cell.state_size
-        window = (layer.cell.kernel_size - 1) * (layer.cell.kernel.shape[0])
+        size = layer.cell.kernel_size
+        window = layer.cell.kernel.shape[0] // size * (size - 1)
         return [layer.cell.units, window]
 
     @property

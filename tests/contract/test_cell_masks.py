@@ -66,7 +66,10 @@ def test_bidirectional_equals_two_passes(case):
     forward, backward = [case.built(return_sequences=True, zero_output_for_mask=True) for _ in range(2)]
     forward.set_weights(both.get_weights()[:half])
     backward.set_weights(both.get_weights()[half:])
-    expected = [forward(x, mask=mask), np.flip(to_numpy(backward(x[:, ::-1].copy(), mask=mask[:, ::-1].copy())), axis=1)]
+    expected = [
+        forward(x, mask=mask),
+        np.flip(to_numpy(backward(x[:, ::-1].copy(), mask=mask[:, ::-1].copy())), axis=1),
+    ]
     assert_close(both(x, mask=mask), np.concatenate(to_numpy(expected), axis=-1))
 
 
