@@ -13,7 +13,7 @@ class CoRNNCell(RecurrentCell):
     float32_states = True
     zoneout_states = 2
 
-    def __init__(self, units, step_size=0.1, gamma=1.0, epsilon=6.0, **kwargs):
+    def __init__(self, units, step_size=0.5, gamma=1.0, epsilon=1.0, **kwargs):
         super().__init__(units, **kwargs)
         self.step_size = positive_number(self, "step_size", step_size)
         self.gamma = at_least(self, "gamma", gamma, 0)
@@ -47,17 +47,18 @@ class CoRNN(RecurrentLayer):
 
     Parameters: `n (d + 2 n + 1)` for d features and n units. States: `y`, `z`, each `(batch, units)`.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop.
+    Fast path: in a `tf.function` on a CPU, one compiled loop, for training if `units >= 4 * features`.
 
     The right choice for long series of slow signals, whose gradients must not explode.
 
     Args:
         units: Size of the output.
-        step_size: Length of a time step. The paper takes 0.034 (1,000 steps) to 0.1 (128 steps).
-        gamma: Of the force that drives an oscillator back, the square of its frequency; the paper takes 0.2 to 66.
-        epsilon: Of the damping; the paper takes 4.7 to 15. Where `epsilon^2 > 4 gamma`, a unit does not oscillate but
-            forgets by a factor of about `exp(-step_size * gamma / epsilon)` a time step. `step_size * epsilon` should
-            stay below 1.
+        step_size: Length of a time step. The paper takes 0.034 (1,000 steps) to 0.1 (128 steps), with which a few
+            steps hardly move a unit. `step_size * epsilon` should stay below 1.
+        gamma: Of the force that drives an oscillator back, the square of its frequency; the authors' code begins at 1,
+            the paper takes 0.2 to 66.
+        epsilon: Of the damping; the authors' code begins at 1, the paper takes 4.7 to 15. Where `epsilon^2 > 4 gamma`,
+            a unit does not oscillate but fades, slowly, at a rate of about `step_size * gamma / epsilon`.
         **kwargs: As `RecurrentCell` (`dropout`, `zoneout`, initializers ...) and `RecurrentLayer`
             (`return_sequences` ...).
 

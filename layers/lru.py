@@ -115,7 +115,8 @@ class LRU(RecurrentLayer):
     Parameters: `3 N + 2 N d + 2 N n + d n` for d features, n units and N complex state units; `d` in place of `d n`
     if d = n. State: `h`, `(batch, 2 N)`, the real parts and then the imaginary ones. It has no bias.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop; on a GPU and on PyTorch, all time steps at once.
+    Fast path: in a `tf.function` on a CPU, one compiled loop, for training too; on a GPU and on PyTorch, all time steps
+    at once.
 
     The right choice for long series of numbers, in stacks with nonlinear layers between: it is linear itself.
 

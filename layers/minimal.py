@@ -37,7 +37,8 @@ class MinGRU(RecurrentLayer):
 
     Parameters: `2 n (d + 1)` for d features and n units. State: `h`, `(batch, units)`.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop; on a GPU and on PyTorch, all time steps at once.
+    Fast path: in a `tf.function` on a CPU, one compiled loop, for training too; on a GPU and on PyTorch, all time steps
+    at once.
 
     The right choice where speed counts and the order of neighbouring steps little; in stacks of several layers.
 
@@ -83,7 +84,8 @@ class MinLSTM(RecurrentLayer):
 
     Parameters: `3 n (d + 1)` for d features and n units. State: `h`, `(batch, units)`.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop; on a GPU and on PyTorch, all time steps at once.
+    Fast path: in a `tf.function` on a CPU, one compiled loop, for training too; on a GPU and on PyTorch, all time steps
+    at once.
 
     The right choice where `MinGRU` is; the second gate sometimes steadies training.
 

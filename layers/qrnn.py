@@ -89,7 +89,8 @@ class QRNN(RecurrentLayer):
     Parameters: `3 k n d + 3 n` for a kernel over k time steps, d features and n units. States: `c`, `(batch, units)`,
     and, for k > 1, `pending`, `(batch, (k - 1) * 3 * units)`: what inputs already seen add to the next k - 1 steps.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop; on a GPU and on PyTorch, all time steps at once.
+    Fast path: in a `tf.function` on a CPU, one compiled loop, for training too; on a GPU and on PyTorch, all time steps
+    at once.
 
     The right choice for text and other series of many features, in which neighbouring steps belong together.
 

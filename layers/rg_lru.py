@@ -93,7 +93,8 @@ class RGLRU(RecurrentLayer):
     Parameters: `2 n^2 / blocks + 3 n` for n units, and `d n` more if there are d features and d is not n.
     States: `h`, `(batch, units)`, and `started`, `(batch, 1)`: 0 before the first time step, 1 after it.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop; on a GPU and on PyTorch, all time steps at once.
+    Fast path: in a `tf.function` on a CPU, one compiled loop, for training too; on a GPU and on PyTorch, all time steps
+    at once.
 
     The right choice in deep stacks for long text or signals, between layers that mix the units.
 

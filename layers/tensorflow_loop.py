@@ -12,6 +12,7 @@ import weakref
 import tensorflow as tf
 from keras import StatelessScope, ops
 
+from .keras_private import backend
 from .products import computed_by
 
 PARTS = os.cpu_count() or 1
@@ -166,7 +167,7 @@ class _Loop:
         noise = None if noise is None else rows.at(noise, time)
         dropped = [None if each is None else rows.of(each) for each in (dropout, recurrent_dropout)]
         values = StatelessScope(state_mapping=list(zip(cell.weights, weights, strict=True)))
-        with values, _dropout_masks(cell, *dropped):
+        with values, backend.AutocastScope(cell.compute_dtype), _dropout_masks(cell, *dropped):
             output, states = cell.advance(x, carried[1:], noise, self.training)
         new = [output, *states]
         if mask is None:

@@ -38,4 +38,5 @@ def test_a_saved_model_of_keras_gives_the_same(case, tmp_path):
     model = keras.Sequential([keras.Input((6, case.features)), case.built()])
     model.export(tmp_path / "saved", verbose=False)
     x = case.inputs(time=6)
-    assert_close(tf.saved_model.load(str(tmp_path / "saved")).serve(x), model(x))
+    loaded = tf.saved_model.load(str(tmp_path / "saved"))
+    assert_close(loaded.serve(x), model(x))

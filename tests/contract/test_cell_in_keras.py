@@ -63,6 +63,7 @@ def test_another_process_loads_the_file_by_importing_the_package(case, tmp_path)
     subprocess.run([sys.executable, "-c", RUN_SAVED, *files], check=True, timeout=120)
 
 
+@pytest.mark.slow
 @every_cell
 def test_eager_graph_and_xla_agree(case):
     layer = case.built(return_sequences=True)
@@ -74,6 +75,7 @@ def test_eager_graph_and_xla_agree(case):
         assert_close(tf.function(lambda x: layer(x), jit_compile=True)(x), eager, what="XLA of the plain loop")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jit_compile", [False, True], ids=["plain", "jit_compile"])
 @every_cell
 def test_trains_in_fit(case, jit_compile):
@@ -98,6 +100,7 @@ def test_trains_in_fit(case, jit_compile):
         assert_close(weight.numpy(), expected, what=weight.name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 @every_cell
 def test_mixed_precision_stays_near_float32(case, policy):
@@ -106,7 +109,7 @@ def test_mixed_precision_stays_near_float32(case, policy):
     mixed = case.built(return_sequences=True, return_state=True, dtype=policy)
     results = mixed(x)
     assert {keras.backend.standardize_dtype(each.dtype) for each in results} == {policy.removeprefix("mixed_")}
-    tolerance = 0.02 if policy == "mixed_float16" else 0.15
+    tolerance = 0.02 if policy == "mixed_float16" else 0.2
     assert_close([np.asarray(to_numpy(each), "float32") for each in results], full(x), tolerance)
     model = keras.Sequential([keras.Input((40, case.features)), case.layer(dtype=policy)])
     model.compile("sgd", "mse")
@@ -145,6 +148,7 @@ def test_recurrent_dropout_is_one_mask_a_sequence(case):
     assert set(np.unique(to_numpy(mask))) <= {0.0, 2.0}
 
 
+@pytest.mark.slow
 @every_cell
 def test_passes_the_layer_test_of_keras(case):
     layer = case.layer()

@@ -35,7 +35,7 @@ def test_masked_outputs_are_those_of_the_built_in_layers(case, zero_output):
     mask = np.array(MASKS["holes"], bool)
     x = case.inputs(time=6)
     settings = {"return_sequences": True, "zero_output_for_mask": zero_output}
-    ours = to_numpy(case.built(**settings)(x, mask=mask))
+    ours = to_numpy(case.built(units=12, **settings)(x, mask=mask))
     theirs = to_numpy(keras.layers.SimpleRNN(4, **settings)(x, mask=mask))
     before = [np.concatenate([np.zeros_like(each[:, :1]), each[:, :-1]], axis=1) for each in (ours, theirs)]
     repeated = [np.all(each == previous, axis=-1) for each, previous in zip((ours, theirs), before, strict=True)]
