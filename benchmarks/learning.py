@@ -26,7 +26,7 @@ from keras_recurrent.pipelines.cells import CELLS, GATED_CELLS, layer_class
 
 UNITS, BATCH = 64, 32
 NAMES = [name for name in CELLS if not name.startswith("keras.")]
-AT_400 = "min_gru min_lstm lru ind_rnn lem elman lstm gru co_rnn".split()
+AT_400 = ["min_gru", "min_lstm", "lru", "ind_rnn", "lem", "elman", "lstm", "gru", "co_rnn"]
 JSON = Path(__file__).with_name("learning.json")
 PLOT = Path(__file__).with_name("learning.png")
 

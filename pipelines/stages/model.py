@@ -54,7 +54,8 @@ def chrono_initialize(layer: keras.layers.RNN, longest: int) -> None:
     """Sets the biases of a built LSTM or GRU of Keras so that its units forget over 2 to `longest` time steps.
 
     The times are drawn evenly. Of an LSTM, b_f = log(u) and b_i = -b_f with u uniform in (1, longest - 1); of a GRU,
-    whose update gate keeps the state in Keras, b_z = log(u). The other biases begin at zero (Tallec & Ollivier 2018, arXiv 1804.11188).
+    whose update gate keeps the state in Keras, b_z = log(u). The other biases begin at zero (Tallec & Ollivier 2018,
+    arXiv 1804.11188).
     """
     n = layer.units
     keep = np.log(keras.ops.convert_to_numpy(keras.random.uniform((n,), 1.0, longest - 1.0)))

@@ -4,8 +4,8 @@
 
 A process of its own, for TensorFlow must not be imported before PyTorch. `test_cell_oracles.py` writes the first file:
 for every case `case|cell`, `case|options` (JSON), `case|x`, and, with a name or a number at the end,
-`case|weight|kernel`, `case|state|0`, `case|upstream|0`. The second has `case|0`, the outputs, from `case|1` on the final
-states, and `case|gradient`: of the sum of all their numbers, each times its own in `upstream`.
+`case|weight|kernel`, `case|state|0`, `case|upstream|0`. The second has `case|0`, the outputs, from `case|1` on the
+final states, and `case|gradient`: of the sum of all their numbers, each times its own in `upstream`.
 
 An oracle has the name of our cell, and says in the first line which other one it is. It takes the weights of our layer
 by name, inputs, initial states and the options of the case, and gives outputs and final states.
