@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -76,16 +77,20 @@ def torch_ways(module: torch.nn.Module, x: np.ndarray) -> dict:
     return {"training": train, "inference": infer}
 
 
-def medians(functions: dict, repeats: int) -> dict:
-    """Median milliseconds of each function, measured in turn after two runs that are not counted."""
+def medians(functions: dict, repeats: int, pause: float = 0.0) -> dict:
+    """Median milliseconds of each function, measured in turn, in a new order each time, after two uncounted runs.
+
+    A pause in seconds before each run lets the threads of PyTorch fall asleep, which else slow down what comes next.
+    """
     times: dict = {name: [] for name in functions}
     for function in functions.values():
         function()
         function()
     for _ in range(repeats):
-        for name, function in functions.items():
+        for name in random.sample([*functions], len(functions)):  # what runs before has an influence
+            time.sleep(pause)
             began = time.perf_counter()
-            function()
+            functions[name]()
             times[name].append(time.perf_counter() - began)
     return {name: 1000 * statistics.median(each) for name, each in times.items()}
 
@@ -109,7 +114,7 @@ def fused(repeats: int) -> None:
                     "torch": torch_ways(of_torch(features, UNITS, batch_first=True), x),
                 }
                 for mode in ("training", "inference"):
-                    took = medians({who: each[mode] for who, each in sets.items()}, repeats)
+                    took = medians({who: each[mode] for who, each in sets.items()}, repeats, pause=0.3)
                     ratios = [took["ours"] / took[who] for who in ("keras", "torch")]
                     lines.append(
                         f"| {name} | {features} | {steps} | {mode} | {took['ours']:.1f} | "

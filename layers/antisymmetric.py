@@ -46,7 +46,7 @@ class AntisymmetricRNN(RecurrentLayer):
 
     Parameters: `n (n - 1) / 2 + n (d + 1)` for d features and n units. State: `h`, `(batch, units)`.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop, for training if `units >= 4 * features`.
+    Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
 
     The right choice for long series where few weights must do.
 

@@ -70,7 +70,7 @@ class CfC(RecurrentLayer):
     Parameters: `(d + n + 1) B + 4 n (B + 1)` for d features, n units and B backbone units; with `time_column`, the time
     is not counted among the d. State: `h`, `(batch, units)`.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop, for training if `units >= 4 * features`.
+    Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
 
     The right choice for samples at irregular times.
 

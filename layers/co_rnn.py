@@ -47,7 +47,7 @@ class CoRNN(RecurrentLayer):
 
     Parameters: `n (d + 2 n + 1)` for d features and n units. States: `y`, `z`, each `(batch, units)`.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop, for training if `units >= 4 * features`.
+    Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
 
     The right choice for long series of slow signals, whose gradients must not explode.
 

@@ -88,7 +88,7 @@ class EchoState(RecurrentLayer):
     Parameters: 0 trained, `n (d + n + 1)` stored, for d features and n units. State: `h`, `(batch, units)`. Gradients
     for the input flow through it.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop, for training if `units >= 4 * features`.
+    Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
 
     The right choice as a baseline, and where training must take seconds: many units, and a linear layer that reads
     them.

@@ -35,7 +35,7 @@ class Elman(RecurrentLayer):
     Parameters: `n (d + n + 1)` for d features and n units. State: `h`, `(batch, units)`. Weights as in
     `keras.layers.SimpleRNN`.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop, for training if `units >= 4 * features`.
+    Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
 
     The right choice for short sequences and small models, and to see what gates are good for; `irnn` reaches further.
 
@@ -94,7 +94,7 @@ class Jordan(RecurrentLayer):
 
     Parameters: `m (d + n + 1) + n (m + 1)` for d features, n units and m hidden units. State: `y`, `(batch, units)`.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop, for training if `units >= 4 * features`.
+    Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
 
     The right choice where the output itself is what the next step has to know, as an action or a position.
 

@@ -34,7 +34,7 @@ class FastRNN(RecurrentLayer):
 
     Parameters: `n (d + n + 1) + 2` for d features and n units. State: `h`, `(batch, units)`.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop, for training if `units >= 4 * features`.
+    Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
 
     The right choice where a simple RNN must stay as small as it is and train on longer sequences.
 
@@ -93,7 +93,7 @@ class FastGRNN(RecurrentLayer):
 
     Parameters: `n (d + n) + 2 n + 2` for d features and n units. State: `h`, `(batch, units)`.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop, for training if `units >= 4 * features`.
+    Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
 
     The right choice for microcontrollers: a gate at the price of one more bias.
 

@@ -10,8 +10,8 @@ class Gated:
     Args:
         chrono: The longest time, in steps, over which units shall remember from the start, at least 3: the biases of
             the gates named in `memory_gates` begin at plus or minus log(u), u uniform in (1, chrono - 1) and the same
-            for all gates of a unit, the other biases at zero (Tallec & Ollivier 2018, arXiv 1804.11188). None: all biases
-            begin as the bias initializer says.
+            for all gates of a unit, the other biases at zero (Tallec & Ollivier 2018, arXiv 1804.11188). None: as the
+            bias initializer says.
     """
 
     memory_gates = {}

@@ -85,8 +85,8 @@ class GRU(FusedLayer):
     Parameters: `3 n (d + n + 2)` for d features and n units, `3 n (d + n + 1)` if the reset is before. State: `h`,
     `(batch, units)`. Weights as in `keras.layers.GRU`.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop, for training if `units >= 4 * features`; on a GPU and
-    without a mask, the kernel of the backend.
+    Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time
+    >= 64; on a GPU and without a mask, the kernel of the backend.
 
     The right choice where an LSTM would do and has to be smaller by a quarter.
 
@@ -163,7 +163,7 @@ class LayerNormGRU(RecurrentLayer):
 
     Parameters: `3 n (d + n + 1) + 12 n` for d features and n units. State: `h`, `(batch, units)`.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop, for training if `units >= 4 * features`.
+    Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
 
     The right choice where a GRU learns slowly or not stably, as with long sequences and small batches.
 

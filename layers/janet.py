@@ -36,7 +36,7 @@ class JANET(RecurrentLayer):
     Parameters: `2 n (d + n + 1)` for d features and n units. State: `h`, which is the cell state too,
     `(batch, units)`.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop, for training if `units >= 4 * features`.
+    Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
 
     The right choice for long memory in few weights: with `chrono` set to the length of the sequences.
 

@@ -53,7 +53,7 @@ class LEM(RecurrentLayer):
 
     Parameters: `4 n (d + n + 1)` for d features and n units. States: `y`, `z`, each `(batch, units)`.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop, for training if `units >= 4 * features`.
+    Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
 
     The right choice for long series in which fast and slow changes both count; as many weights as an LSTM.
 

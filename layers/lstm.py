@@ -75,8 +75,8 @@ class LSTM(FusedLayer):
     Parameters: `4 n (d + n + 1)` for d features and n units. States: `h` and `c`, `(batch, units)` each. Weights as in
     `keras.layers.LSTM`.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop, for training if `units >= 4 * features`; on a GPU and
-    without a mask, the kernel of the backend.
+    Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time
+    >= 64; on a GPU and without a mask, the kernel of the backend.
 
     The right choice where nothing is known about the task: it seldom is the best and never far from it.
 
@@ -132,7 +132,7 @@ class PeepholeLSTM(RecurrentLayer):
 
     Parameters: `4 n (d + n + 1) + 3 n` for d features and n units. States: `h` and `c`, `(batch, units)` each.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop, for training if `units >= 4 * features`.
+    Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
 
     The right choice where the time between events has to be measured or produced exactly.
 
@@ -194,7 +194,7 @@ class LayerNormLSTM(RecurrentLayer):
 
     Parameters: `4 n (d + n + 1) + 18 n` for d features and n units. States: `h` and `c`, `(batch, units)` each.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop, for training if `units >= 4 * features`.
+    Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
 
     The right choice where an LSTM learns slowly or not stably, as with long sequences and small batches.
 

@@ -49,7 +49,7 @@ class NASRNN(RecurrentLayer):
 
     Parameters: `8 n (d + n + 1)` for d features and n units. States: `h` and `c`, `(batch, units)` each.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop, for training if `units >= 4 * features`.
+    Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
 
     The right choice for language models where an LSTM of twice the weights and time would be one.
 

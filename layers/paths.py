@@ -18,8 +18,9 @@ from keras import ops
 from .keras_private import backend
 
 PATHS = ("loop", "compiled", "parallel", "fused")
-NARROW = 4
-"""A layer with so many times more units than features trains faster compiled, though it projects its inputs twice."""
+NARROW, LONG = 4, 64
+"""With so many times more units than features, and so many time steps, every cell trains faster compiled, though its
+inputs are projected twice."""
 
 _wanted = contextvars.ContextVar("path", default=None)
 
@@ -88,8 +89,8 @@ def choose(layer, sequences, mask, training):
     if keras.backend.backend() == "tensorflow" and not has_gpu() and steps is not None and steps > 1:
         from . import tensorflow_loop
 
-        narrow = NARROW * sequences.shape[2] <= cell.units
-        if tensorflow_loop.in_graph() and (not training or cell.compiled_training or narrow):
+        narrow_and_long = NARROW * sequences.shape[2] <= cell.units and steps >= LONG
+        if tensorflow_loop.in_graph() and (not training or cell.compiled_training or narrow_and_long):
             return "compiled"
     return "loop"
 

@@ -31,7 +31,7 @@ class UGRNN(RecurrentLayer):
 
     Parameters: `2 n (d + n + 1)` for d features and n units. State: `h`, `(batch, units)`.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop, for training if `units >= 4 * features`.
+    Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
 
     The right choice where a simple RNN forgets too soon and a GRU is too large; deep stacks of it train well.
 
@@ -77,7 +77,7 @@ class MGU(RecurrentLayer):
 
     Parameters: `2 n (d + n + 1)` for d features and n units. State: `h`, `(batch, units)`.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop, for training if `units >= 4 * features`.
+    Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
 
     The right choice where a GRU would do and has to be smaller by a third.
 

@@ -74,7 +74,7 @@ class SLSTM(RecurrentLayer):
     Parameters: `4 n d + 4 n^2 / heads + 4 n` for d features and n units. States: `h`, `c`, `n`, `m`, each
     `(batch, units)`.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop, for training if `units >= 4 * features`.
+    Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
 
     The right choice where an LSTM is, if what counts comes late and must displace what was stored before.
 
