@@ -14,7 +14,7 @@ from . import paths
 from .checks import check_mask, check_states, check_unroll, positive_integer, rate
 from .keras_private import DropoutRNNCell
 from .products import matmul
-from .zoneout import check_zoneout, draw_zoneout, zone_out
+from .zoneout import check_zoneout, draw_zoneout, draw_zoneout_for_one_step, zone_out
 
 register = keras.saving.register_keras_serializable("keras_recurrent")
 
@@ -194,7 +194,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             Tuple `(output, new_states)`, in the compute dtype of the cell.
         """
         states = list(states) if keras.tree.is_nested(states) else [states]
-        noise = draw_zoneout(self, ops.shape(inputs)[:-1]) if training else None
+        noise = draw_zoneout_for_one_step(self, inputs) if training else None
         output, new_states = self.advance(inputs, self.in_state_dtype(states), noise, training)
         return output, [ops.cast(state, self.compute_dtype) for state in new_states]
 

@@ -46,6 +46,25 @@ def draw_zoneout(cell, shape):
     )
 
 
+def draw_zoneout_for_one_step(cell, inputs):
+    """The same for a cell that a foreign loop, or nobody, calls again and again.
+
+    Raises:
+        ValueError: In a loop of JAX, where no random numbers can be drawn.
+    """
+    rates = _sizes_and_rates(cell)[1]
+    if any(rates) and keras.backend.backend() == "jax":
+        import jax
+
+        if isinstance(inputs, jax.core.Tracer):
+            name = cell.__class__.__name__
+            raise ValueError(
+                f"{name} {cell.name!r} draws its zoneout at every time step, which a compiled function of JAX does not "
+                f"allow: take the layer {name.removesuffix('Cell')} instead of keras.layers.RNN, or zoneout=0."
+            )
+    return draw_zoneout(cell, ops.shape(inputs)[:-1])
+
+
 def zone_out(cell, old, new, keep):
     """The new states, with old ones where `keep` is true; if `keep` is None, the expectation of that."""
     sizes, rates = _sizes_and_rates(cell)

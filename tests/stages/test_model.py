@@ -12,6 +12,10 @@ from keras_recurrent.pipelines.stages.data import Data, Split
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 4, 6), np.uint8)
 
 
+PARAMETERS = {"keras.simple_rnn": 3 * (6 + 3 + 1), "keras.lstm": 12 * (6 + 3 + 1), "keras.gru": 9 * (6 + 3 + 2)}
+"""Of 3 units on 6 features."""
+
+
 def model_of(data=None, positions=("label",), precision="float32", **model):
     split = Split(IMAGES, np.arange(5 * len(positions)).reshape(5, -1) % 10)
     config = RowsConfig(
@@ -64,10 +68,11 @@ def test_stacked_bidirectional_and_two_outputs(cell):
     probabilities = model.predict(IMAGES, verbose=0)
     assert probabilities.shape == (5, 2, 10)
     np.testing.assert_allclose(probabilities.sum(-1), 1, atol=1e-6)
-    gates = {"keras.simple_rnn": 1, "keras.lstm": 4, "keras.gru": 3}[cell]
-    biases = 2 if cell == "keras.gru" else 1
-    first, second = (gates * 3 * (d + 3 + biases) for d in (6, 6))
-    assert model.count_params() == 2 * first + 2 * second + 20 * (6 + 1)
+    alone = layer_class(cell)(3)
+    alone.build((None, None, 6))  # the features of the pictures, and both directions of the layer below
+    assert model.count_params() == 4 * alone.count_params() + 20 * (6 + 1)
+    if cell in PARAMETERS:
+        assert alone.count_params() == PARAMETERS[cell]
 
 
 def test_recurrent_dropout_is_on_in_training_alone():
