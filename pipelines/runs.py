@@ -51,6 +51,8 @@ class Run:
         """The trained Keras model: raw inputs in, probabilities out."""
         import keras
 
+        from .. import layers  # noqa: F401, by which Keras knows the layers that the file names
+
         path = self.path / "model.keras"
         if not path.is_file():
             raise DataError(f"{self.path} holds no trained model yet; finish it with: {self.resume_command}")

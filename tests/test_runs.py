@@ -254,6 +254,19 @@ def test_evaluate_and_export_again_give_the_same(cli, finished, tmp_path, capfd)
         assert again[kind]["passed"]
 
 
+@pytest.mark.slow
+def test_a_run_with_a_layer_of_this_package_is_evaluated_and_exported_in_other_processes(process, tiny, tmp_path):
+    settings = tiny(model__cell="min_gru", model__units=8, model__chrono=8)
+    started = process("run", "mnist_rows", *settings, "--output", tmp_path, "--name", "mine", "--quiet")
+    assert started.exit_code == 0, started.stderr
+    run = tmp_path / "mnist_rows" / "mine"
+    accuracy = json.loads((run / "metrics.json").read_text())["test"]["accuracy"]
+    for verb in ("evaluate", "export"):
+        done = process(verb, run)
+        assert done.exit_code == 0, done.stderr
+    assert json.loads((run / "metrics.json").read_text())["test"]["accuracy"] == accuracy
+
+
 def test_a_run_is_repeated_by_its_own_configuration(cli, finished, tmp_path):
     options = ["--config", finished.path / "config.yaml", "--output", tmp_path, "--name", "again", "--quiet"]
     trained = cli("train", "mnist_rows", *options)
