@@ -148,9 +148,9 @@ def table(found: dict) -> None:
     """Writes the scores of every cell."""
     tasks = [task for task in TASKS if task in found]
     lines = ["| cell | " + " | ".join(TASKS[task][0] for task in tasks) + " |", "|---" * (len(tasks) + 1) + "|"]
-    for name in NAMES:
+    for name in [name for name in NAMES if any(name in found[task] for task in tasks)]:
         scores = [found[task].get(name) for task in tasks]
-        cells = ["" if each is None else f"{each['score']:.4f} ({each['seconds']:.0f} s)" for each in scores]
+        cells = ["not run" if each is None else f"{each['score']:.4f} ({each['seconds']:.0f} s)" for each in scores]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     budgets = ", ".join(f"{task} {next(iter(found[task].values()))['steps']}" for task in tasks)
     write(

@@ -8,7 +8,7 @@ from keras import ops
 
 from . import paths
 from .keras_private import backend
-from .recurrence import RecurrentLayer
+from .recurrence import ClassSignature, RecurrentLayer
 
 
 class FusedLayer(RecurrentLayer):
@@ -23,7 +23,7 @@ class FusedLayer(RecurrentLayer):
         super().__init_subclass__(**kwargs)
         *parameters, keyword_arguments = cls.__signature__.parameters.values()
         own = inspect.Parameter("use_cudnn", inspect.Parameter.KEYWORD_ONLY, default="auto")
-        cls.__signature__ = inspect.Signature([*parameters, own, keyword_arguments])
+        cls.__signature__ = ClassSignature(inspect.Signature([*parameters, own, keyword_arguments]))
 
     def __init__(self, units, *, use_cudnn="auto", **kwargs):
         super().__init__(units, **kwargs)

@@ -261,7 +261,7 @@ class RecurrentLayer(keras.layers.RNN):
         super().__init_subclass__(**kwargs)
         if cls.cell_class is not None:
             names = arguments(cls.cell_class)
-            cls.__signature__ = _layer_signature(names)
+            cls.__signature__ = ClassSignature(_layer_signature(names))
             for name in names:
                 setattr(cls, name, property(lambda self, name=name: getattr(self.cell, name)))
 
@@ -320,6 +320,18 @@ class RecurrentLayer(keras.layers.RNN):
     def from_config(cls, config):
         """The layer that a configuration of `get_config` describes."""
         return cls(**config)
+
+
+class ClassSignature:
+    """What `help` shows for a class, and not for its instances, whose signature is that of a call."""
+
+    def __init__(self, signature):
+        self.signature = signature
+
+    def __get__(self, instance, owner):
+        if instance is not None:
+            raise AttributeError("__signature__")
+        return self.signature
 
 
 def affine(inputs, kernel, bias=None):

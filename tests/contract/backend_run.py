@@ -18,6 +18,7 @@ import keras
 import numpy as np
 from cell_cases import CASES, ids, to_numpy
 from keras import ops
+from own_process import below
 
 from keras_recurrent.layers import paths
 from keras_recurrent.pipelines.cells import WITHOUT_RECURRENT_KERNEL
@@ -51,11 +52,6 @@ def built(case, given):
     layer = case.built(return_state=True)
     _, *states = to_numpy(layer(case.inputs(time=3, seed=5)))
     return {weight.name: to_numpy(weight.value) for weight in layer.weights}, states
-
-
-def below(arrays, prefix):
-    """The arrays whose names begin so, under the rest of their names."""
-    return {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
 
 
 def ways(case):

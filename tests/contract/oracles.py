@@ -21,6 +21,7 @@ import numpy as np
 import torch
 import torchrecurrent
 from ncps.torch import CfCCell
+from own_process import below
 from torch import nn
 
 
@@ -324,11 +325,6 @@ def walk_over_h_and_c(cell, x, states):
         return h, [h, c]
 
     return walk(step, x, states)
-
-
-def below(arrays, prefix):
-    """The arrays whose names begin so, under the rest of their names."""
-    return {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
 
 
 def main(inputs, outputs):

@@ -1,4 +1,4 @@
-"""Scripts that tests run in a process of their own, for each backend of Keras needs one."""
+"""Scripts that tests run in a process of their own, since each backend of Keras needs one; they write .npz files."""
 
 import fcntl
 import importlib.util
@@ -7,11 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 SECONDS = 900
-ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
+ENVIRONMENT = {
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "JAX_PLATFORMS": "cpu",
+    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # which take longer than these cells run
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+}
 
 
 def need(*packages):
@@ -22,7 +26,7 @@ def need(*packages):
 
 
 def once(tmp_path_factory, name, script, *arguments, **environment):
-    """The arrays that a script of this folder writes into its last argument; it runs once for all test processes."""
+    """The file that a script of this folder writes, its last argument; it runs once for all test processes."""
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
@@ -40,4 +44,9 @@ def once(tmp_path_factory, name, script, *arguments, **environment):
             )
             assert done.returncode == 0, done.stderr
             unfinished.rename(file)
-    return dict(np.load(file))
+    return file
+
+
+def below(arrays, prefix):
+    """The arrays whose names begin so, under the rest of their names."""
+    return {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}

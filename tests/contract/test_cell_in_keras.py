@@ -69,7 +69,7 @@ def test_eager_graph_and_xla_agree(case):
     layer = case.built(return_sequences=True)
     x = tf.constant(case.inputs())
     eager = layer(x)
-    assert_close(tf.function(lambda x: layer(x))(x), eager, what="graph")
+    assert_close(tf.function(layer)(x), eager, what="graph")
     assert_close(tf.function(lambda x: layer(x), jit_compile=True)(x), eager, what="XLA")
     with paths.use("loop"):
         assert_close(tf.function(lambda x: layer(x), jit_compile=True)(x), eager, what="XLA of the plain loop")

@@ -42,7 +42,7 @@ def oracles(tmp_path_factory):
         arrays |= {f"{ids(case)}|{key}": array for key, array in given.items()}
     file = tmp_path_factory.mktemp("oracles") / "in.npz"
     np.savez(file, **arrays)
-    return once(tmp_path_factory, "oracles", "oracles.py", file)
+    return dict(np.load(once(tmp_path_factory, "oracles", "oracles.py", file)))
 
 
 @pytest.mark.parametrize("case", IN_PACKAGES, ids=ids)
