@@ -125,21 +125,30 @@ def has_gpu():
 
 def _loop(layer, sequences, states, mask, noise, training):
     cell = layer.cell
+    first = []
+    if mask is not None and keras.backend.backend() == "jax" and not layer.unroll:
+        # At a masked step Keras repeats the first state on JAX, the last output elsewhere: so that is the first state.
+        first = [ops.zeros((ops.shape(sequences)[0], cell.output_size), dtype=cell.compute_dtype)]
 
     def step(inputs, states):
         x, keep = inputs if noise is not None else (inputs, None)
-        return cell.advance(x, list(states), keep, training)
+        states = list(states)[len(first) :]
+        if layer.stateful and keras.backend.backend() == "torch":
+            states = [ops.copy(state) for state in states]  # which are assigned to before the gradient is taken
+        output, new_states = cell.advance(x, states, keep, training)
+        return output, [output] * len(first) + list(new_states)
 
-    return backend.rnn(
+    last, outputs, states = backend.rnn(
         step,
         sequences if noise is None else (sequences, noise),
-        states,
+        first + list(states),
         mask=mask,
         unroll=layer.unroll,
         input_length=sequences.shape[1],
         zero_output_for_mask=layer.zero_output_for_mask,
         return_all_outputs=layer.return_sequences,
     )
+    return last, outputs, list(states)[len(first) :]
 
 
 def _compiled(layer, sequences, states, mask, noise, training):

@@ -44,7 +44,7 @@ def test_the_wheel_says_what_it_is(wheel):
     metadata = archive.read(name).decode()
     assert "License-Expression: Apache-2.0" in metadata
     assert "Requires-Python: <3.14,>=3.11" in metadata
-    for extra in ("gpu", "test", "bench"):
+    for extra in ("gpu", "test", "bench", "backends"):
         assert f"Provides-Extra: {extra}" in metadata
     assert any(name.endswith("licenses/LICENSE") for name in archive.namelist())
 
