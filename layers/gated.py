@@ -46,7 +46,8 @@ def chrono_initializer(gates, memory_gates, longest):
     """
 
     def initialize(shape, dtype=None):
-        log_times = ops.log(keras.random.uniform((shape[-1] // len(gates),), 1.0, longest - 1.0, dtype=dtype))
+        times = keras.initializers.RandomUniform(1.0, longest - 1.0)  # which a trace can lift out, unlike keras.random
+        log_times = ops.log(times((shape[-1] // len(gates),), dtype=dtype))
         bias = ops.concatenate([memory_gates.get(gate, 0) * log_times for gate in gates])
         return bias if len(shape) == 1 else ops.stack([bias, ops.zeros_like(bias)])
 
