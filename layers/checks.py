@@ -4,6 +4,14 @@ import math
 import numbers
 
 
+def invalid(owner, name, expected, got):
+    """The error for an argument of a layer or a cell."""
+    return ValueError(
+        f"Received an invalid value for argument `{name}` of {owner.__class__.__name__} {owner.name!r}, "
+        f"expected {expected}, got {got!r}."
+    )
+
+
 def positive_integer(owner, name, value):
     """The value, if it is a positive integer.
 
@@ -11,10 +19,7 @@ def positive_integer(owner, name, value):
         ValueError: If it is not.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value <= 0:
-        raise ValueError(
-            f"Received an invalid value for argument `{name}` of {owner.__class__.__name__} {owner.name!r}, "
-            f"expected a positive integer, got {value!r}."
-        )
+        raise invalid(owner, name, "a positive integer", value)
     return int(value)
 
 
@@ -26,10 +31,7 @@ def divisor(owner, name, value, units):
     """
     value = positive_integer(owner, name, value)
     if units % value:
-        raise ValueError(
-            f"Received an invalid value for argument `{name}` of {owner.__class__.__name__} {owner.name!r}, "
-            f"expected a divisor of units={units}, got {value!r}."
-        )
+        raise invalid(owner, name, f"a divisor of units={units}", value)
     return value
 
 
@@ -40,10 +42,7 @@ def number(owner, name, value):
         ValueError: If it is not.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
-        raise ValueError(
-            f"Received an invalid value for argument `{name}` of {owner.__class__.__name__} {owner.name!r}, "
-            f"expected a finite number, got {value!r}."
-        )
+        raise invalid(owner, name, "a finite number", value)
     return float(value)
 
 
@@ -55,10 +54,7 @@ def positive_number(owner, name, value):
     """
     value = number(owner, name, value)
     if value <= 0:
-        raise ValueError(
-            f"Received an invalid value for argument `{name}` of {owner.__class__.__name__} {owner.name!r}, "
-            f"expected a positive number, got {value!r}."
-        )
+        raise invalid(owner, name, "a positive number", value)
     return value
 
 
@@ -70,10 +66,7 @@ def at_least(owner, name, value, least):
     """
     value = number(owner, name, value)
     if value < least:
-        raise ValueError(
-            f"Received an invalid value for argument `{name}` of {owner.__class__.__name__} {owner.name!r}, "
-            f"expected a number of at least {least}, got {value!r}."
-        )
+        raise invalid(owner, name, f"a number of at least {least}", value)
     return value
 
 
@@ -85,10 +78,7 @@ def fraction(owner, name, value):
     """
     value = number(owner, name, value)
     if not 0 < value <= 1:
-        raise ValueError(
-            f"Received an invalid value for argument `{name}` of {owner.__class__.__name__} {owner.name!r}, "
-            f"expected a number in (0, 1], got {value!r}."
-        )
+        raise invalid(owner, name, "a number in (0, 1]", value)
     return value
 
 
@@ -99,11 +89,21 @@ def rate(owner, name, value):
         ValueError: If it is not.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= value < 1:
-        raise ValueError(
-            f"Received an invalid value for argument `{name}` of {owner.__class__.__name__} {owner.name!r}, "
-            f"expected a rate in [0, 1), got {value!r}."
-        )
+        raise invalid(owner, name, "a rate in [0, 1)", value)
     return float(value)
+
+
+def refuse_recurrent_dropout(cell):
+    """For cells whose state enters no kernel and no gate.
+
+    Raises:
+        ValueError: If there is recurrent dropout.
+    """
+    if cell.recurrent_dropout:
+        raise ValueError(
+            f"{cell.__class__.__name__} {cell.name!r} has no recurrent kernel, so that recurrent_dropout must be 0, "
+            f"got {cell.recurrent_dropout!r}; use dropout, or zoneout where there is some."
+        )
 
 
 def check_states(layer, states):

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from . import paths
+from .checks import invalid
 from .keras_private import backend
 from .recurrence import ClassSignature, RecurrentLayer
 
@@ -37,10 +38,7 @@ class FusedLayer(RecurrentLayer):
     @use_cudnn.setter
     def use_cudnn(self, value):
         if value != "auto" and not isinstance(value, bool):
-            raise ValueError(
-                f"Received an invalid value for argument `use_cudnn` of {self.__class__.__name__} {self.name!r}, "
-                f"expected 'auto', True or False, got {value!r}."
-            )
+            raise invalid(self, "use_cudnn", "'auto', True or False", value)
         self._use_cudnn = value
         self.supports_jit = not self._may_run_cudnn()
 

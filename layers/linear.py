@@ -1,5 +1,6 @@
 """Cells whose recurrence is linear in the state, `h_t = a_t * h_(t-1) + b_t`, and so runs in parallel over time."""
 
+from .checks import refuse_recurrent_dropout
 from .recurrence import RecurrentCell
 from .scan import linear_scan
 
@@ -12,11 +13,7 @@ class LinearRecurrentCell(RecurrentCell):
 
     def __init__(self, units, **kwargs):
         super().__init__(units, **kwargs)
-        if self.recurrent_dropout:
-            raise ValueError(
-                f"{self.__class__.__name__} {self.name!r} has no recurrent kernel, so that recurrent_dropout must be "
-                f"0, got {self.recurrent_dropout!r}; use dropout or zoneout."
-            )
+        refuse_recurrent_dropout(self)
 
     def build(self, input_shape):
         """Makes the weights, for inputs of shape `(batch, features)`: none for the state."""

@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from .checks import at_least, fraction, positive_integer, positive_number
+from .checks import at_least, fraction, invalid, positive_integer, positive_number
 from .linear import LinearRecurrentCell
 from .products import matmul
 from .recurrence import RecurrentLayer, affine, register
@@ -38,10 +38,7 @@ class LRUCell(LinearRecurrentCell):
         self.max_radius = fraction(self, "max_radius", max_radius)
         self.max_phase = positive_number(self, "max_phase", max_phase)
         if self.min_radius > self.max_radius:
-            raise ValueError(
-                f"Received an invalid value for argument `min_radius` of {self.__class__.__name__} {self.name!r}, "
-                f"expected at most max_radius={max_radius!r}, got {min_radius!r}."
-            )
+            raise invalid(self, "min_radius", f"at most max_radius={max_radius!r}", min_radius)
 
     @property
     def state_size(self):

@@ -4,7 +4,7 @@ import math
 
 from keras import ops
 
-from .checks import divisor
+from .checks import divisor, refuse_recurrent_dropout
 from .gated import Gated
 from .recurrence import RecurrentCell, RecurrentLayer, affine, register
 from .slstm import log_sigmoid
@@ -29,11 +29,7 @@ class MLSTMCell(Gated, RecurrentCell):
         super().__init__(units, **kwargs)
         self.heads = divisor(self, "heads", heads, self.units)
         self.width = self.units // self.heads
-        if self.recurrent_dropout:
-            raise ValueError(
-                f"{self.__class__.__name__} {self.name!r} has no recurrent kernel, so that recurrent_dropout must be "
-                f"0, got {self.recurrent_dropout!r}; use dropout."
-            )
+        refuse_recurrent_dropout(self)
 
     @property
     def state_size(self):

@@ -5,7 +5,7 @@ import itertools
 import keras
 from keras import ops
 
-from .checks import rate
+from .checks import invalid, rate
 
 
 def check_zoneout(cell, zoneout):
@@ -20,10 +20,7 @@ def check_zoneout(cell, zoneout):
     else:
         given = zoneout = [rate(cell, "zoneout", value) for value in zoneout]
         if len(zoneout) != cell.zoneout_states:
-            raise ValueError(
-                f"Received an invalid value for argument `zoneout` of {cell.__class__.__name__} {cell.name!r}, "
-                f"expected a rate or a list of {cell.zoneout_states}, one for each state, got {zoneout!r}."
-            )
+            raise invalid(cell, "zoneout", f"a rate or a list of {cell.zoneout_states}, one for each state", zoneout)
     if cell.zoneout_states == 0 and any(given):
         raise ValueError(
             f"{cell.__class__.__name__} {cell.name!r} has no state whose units zoneout could keep; "

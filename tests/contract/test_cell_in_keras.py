@@ -7,11 +7,29 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from cell_cases import UNITS, assert_close, every_case, every_cell, to_numpy
+from cell_cases import UNITS, Case, assert_close, every_case, every_cell, to_numpy
 from keras.src import testing
 
 from keras_recurrent.layers import paths
-from keras_recurrent.pipelines.cells import GATED_CELLS, WITHOUT_RECURRENT_KERNEL
+from keras_recurrent.pipelines.cells import GATED_CELLS, WITHOUT_RECURRENT_KERNEL, layer_class
+
+ONE_RECURRENT_KERNEL = [
+    "elman",
+    "jordan",
+    "lstm",
+    "gru",
+    "ugrnn",
+    "peephole_lstm",
+    "layer_norm_lstm",
+    "layer_norm_gru",
+    "mgu",
+    "janet",
+    "fast_rnn",
+    "fast_grnn",
+    "nas_rnn",
+    "echo_state",
+]
+"""Cells whose state enters the gates through `recurrent_kernel` alone."""
 
 RUN_SAVED = """
 import sys, keras, numpy as np
@@ -127,6 +145,82 @@ def test_dropout_and_zoneout_act_while_training_alone(case):
     assert np.abs(first - second).max() > 1e-3
     assert_close(same_seed(x, training=True), first)
     assert_close(layer(x), layer(x))
+
+
+@every_case
+def test_without_training_zoneout_is_its_expectation(case):
+    layer = case.layer()
+    if not layer.cell.zoneout_states:
+        pytest.skip("there is no state for it")
+    plain, zoned = case.built(), case.built(zoneout=0.3)
+    x = case.inputs(time=4)
+    states = plain.cell.get_initial_state(batch_size=3)
+    for time in range(4):
+        _, new = plain.cell(x[:, time], states)
+        _, actual = zoned.cell(x[:, time], states)
+        kept = zip(states, new, range(len(new)), strict=True)
+        expected = [0.3 * h + 0.7 * n if k < plain.cell.zoneout_states else n for h, n, k in kept]
+        assert_close(actual, expected, 1e-6)
+        states = new
+
+
+@every_case
+def test_in_training_zoneout_keeps_that_share_of_the_units(case):
+    if not case.layer().cell.zoneout_states:
+        pytest.skip("there is no state for it")
+    plain, zoned = case.built(units=60), case.built(units=60, zoneout=0.3, seed=2)
+    x = case.inputs(batch=40, time=2)
+    states = plain.cell.get_initial_state(batch_size=40)
+    _, states = plain.cell(x[:, 0], states)
+    new, actual = plain.cell(x[:, 1], states)[1], zoned.cell(x[:, 1], states, training=True)[1]
+    for h, n, a in list(zip(*to_numpy([states, new, actual]), strict=True))[: plain.cell.zoneout_states]:
+        kept, moved = np.isclose(a, h, atol=1e-6), np.isclose(a, n, atol=1e-6)
+        assert np.all(kept | moved)
+        differs = ~np.isclose(h, n, atol=1e-5)
+        assert kept[differs].mean() == pytest.approx(0.3, abs=0.06)
+
+
+@pytest.mark.parametrize("name", GATED_CELLS)
+def test_chrono_initialisation_spreads_the_memory(name):
+    """Biases of memory gates are plus or minus the log of times that are uniform in (1, 99)."""
+    if name.startswith("keras."):
+        pytest.skip("a layer of Keras")
+    layer = layer_class(name)(400, chrono=100)
+    model = keras.Sequential([layer, keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(np.ones((2, 3, 5), "float32"), np.ones((2, 1)), verbose=0)  # which builds it within a trace
+    cell = type(layer).from_config(layer.get_config()).cell
+    cell.build((None, 5))
+    weight = cell.gate_bias if hasattr(cell, "gate_bias") else cell.bias
+    names = {"fast_grnn": ("z",), "mlstm": ("i", "f"), "sru": ("f", "r")}.get(name, cell.gates)
+    values = np.split(to_numpy(weight).reshape(-1, to_numpy(weight).shape[-1])[0], len(names))
+    for gate, bias in zip(names, values, strict=True):
+        sign = cell.memory_gates.get(gate, 0)
+        times = np.exp(sign * bias)
+        if not sign:
+            assert not bias.any()
+        elif len(times) > 1:
+            assert times.min() > 1
+            assert times.max() < 99
+            assert times.mean() == pytest.approx(50, abs=8)
+
+
+@pytest.mark.parametrize("name", ONE_RECURRENT_KERNEL)
+def test_recurrent_dropout_drops_rows_of_the_recurrent_kernel(name):
+    case = Case(name)
+    dropped, plain = case.built(recurrent_dropout=0.5, seed=4), case.built()
+    x = case.inputs(batch=1)
+    states = dropped.cell.get_initial_state(batch_size=1)
+    outputs = []
+    for time in range(x.shape[1]):
+        output, states = dropped.cell(x[:, time], states, training=True)
+        outputs.append(to_numpy(output))
+    mask = to_numpy(dropped.cell.get_recurrent_dropout_mask(x[:, 0]))
+    assert set(np.unique(mask)) == {0.0, 2.0}
+    kernel = plain.cell.recurrent_kernel
+    kernel.assign(to_numpy(kernel) * mask[0][:, np.newaxis])
+    plain.return_sequences = True
+    assert_close(np.concatenate(outputs), plain(x)[0])
 
 
 @every_cell
