@@ -1,6 +1,6 @@
 """How fast the recurrent layers are, as ratios to the LSTM of Keras and to that of PyTorch, measured in turn.
 
-    python benchmarks/speed.py [--part fused|cells|growth] [--repeats 9]
+    python benchmarks/speed.py [--part fused|cells|growth|paths] [--repeats 9]
 
 Batch 64, 128 units; a training step is forward and backward for all weights, from the output of the last time step.
 Every group is measured interleaved, and medians are compared; compilation is not counted. Writes sections of
@@ -27,6 +27,7 @@ import numpy as np
 import tensorflow as tf
 from results import write
 
+from keras_recurrent.layers import paths
 from keras_recurrent.pipelines.cells import CELLS, layer_class
 
 BATCH, UNITS = 64, 128
@@ -163,6 +164,29 @@ def cells(repeats: int) -> None:
     )
 
 
+def compiled_or_not(repeats: int) -> None:
+    """Training on the compiled path against the loop of Keras, from which `layers.paths.choose` takes its rule."""
+    lines = ["| cell | features | time steps | loop, ms | compiled / loop |", "|---|---|---|---|---|"]
+    for name in ("lstm", "gru", "ugrnn", "layer_norm_lstm", "slstm", "cfc", "lem", "nas_rnn", "ind_rnn"):
+        for features, steps in ((1, 28), (1, 64), (32, 64), (32, 200), (128, 200)):
+            x = tf.constant(inputs(steps, features))
+            functions = {}
+            for path in ("loop", "compiled"):
+                functions[path] = ways(layer_class(name)(UNITS), x)["training"]
+                with paths.use(path):
+                    functions[path]()  # traced on this path, and never again
+            took = medians(functions, repeats)
+            ratio = took["compiled"] / took["loop"]
+            lines.append(f"| {name} | {features} | {steps} | {took['loop']:.1f} | {ratio:.2f} |")
+            print(lines[-1], file=sys.stderr, flush=True)
+    write(
+        "Training compiled or in the loop of Keras",
+        "python benchmarks/speed.py --part paths",
+        f"Batch {BATCH}, {UNITS} units, medians of {repeats}.",
+        "\n".join(lines),
+    )
+
+
 def grown(name: str, steps: int) -> dict:
     """Milliseconds of a training step, and the memory at its peak, in this process."""
     import resource
@@ -196,7 +220,7 @@ def growth(repeats: int) -> None:
     )
 
 
-PARTS = {"fused": fused, "cells": cells, "growth": growth}
+PARTS = {"fused": fused, "cells": cells, "growth": growth, "paths": compiled_or_not}
 
 if __name__ == "__main__":
     main()

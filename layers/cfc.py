@@ -3,12 +3,15 @@
 from keras import ops
 
 from .checks import positive_integer
+from .products import matmul
 from .recurrence import RecurrentCell, RecurrentLayer, affine, register
 
 
 @register
 class CfCCell(RecurrentCell):
     """One time step of `CfC`, which gives the equations and arguments."""
+
+    compiled_training = True
 
     def __init__(self, units, backbone_units=None, time_column=False, **kwargs):
         super().__init__(units, **kwargs)
@@ -42,7 +45,7 @@ class CfCCell(RecurrentCell):
     def step(self, projected, h):
         x, dt = projected
         k = 1.7159 * ops.tanh(0.666 * (x + self.recur(h, self.backbone_recurrent_kernel)))
-        f1, f2, ta, tb = ops.split(affine(k, self.head_kernel, self.head_bias), 4, axis=-1)
+        f1, f2, ta, tb = ops.split(matmul(k, self.head_kernel) + (self.head_bias if self.use_bias else 0), 4, axis=-1)
         t = ops.sigmoid(ta * dt + tb)
         h = ops.tanh(f1) * (1 - t) + t * ops.tanh(f2)
         return h, (h,)
@@ -70,7 +73,7 @@ class CfC(RecurrentLayer):
     Parameters: `(d + n + 1) B + 4 n (B + 1)` for d features, n units and B backbone units; with `time_column`, the time
     is not counted among the d. State: `h`, `(batch, units)`.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
+    Fast path: in a `tf.function` on a CPU, one compiled loop, for training too.
 
     The right choice for samples at irregular times.
 

@@ -12,6 +12,7 @@ class LEMCell(RecurrentCell):
 
     gates = ("D1", "D2", "z", "y")
     float32_states = True
+    compiled_training = True
     zoneout_states = 2
 
     def __init__(self, units, step_size=1.0, **kwargs):
@@ -53,7 +54,7 @@ class LEM(RecurrentLayer):
 
     Parameters: `4 n (d + n + 1)` for d features and n units. States: `y`, `z`, each `(batch, units)`.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
+    Fast path: in a `tf.function` on a CPU, one compiled loop, for training too.
 
     The right choice for long series in which fast and slow changes both count; as many weights as an LSTM.
 

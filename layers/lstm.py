@@ -36,6 +36,14 @@ class LSTMFamily(Gated, RecurrentCell):
             initializer = self._one_for_f
         return super().add_bias(name, shape, initializer, **kwargs)
 
+    def project(self, inputs):
+        return affine(inputs, self.kernel)
+
+    def preactivations(self, projected, h):
+        """`W x + U h' + b` of all gates. With the bias first, training in TensorFlow's loop is a fifth slower."""
+        mapped = projected + self.recur(h)
+        return mapped + self.bias if self.use_bias else mapped
+
     def _one_for_f(self, shape, dtype=None):
         i, f, g, o = ops.split(self.bias_initializer(shape, dtype=dtype), 4)
         return ops.concatenate([i, ops.ones_like(f), g, o])
@@ -51,7 +59,7 @@ class LSTMCell(LSTMFamily):
         self.recurrent_activation = keras.activations.get(recurrent_activation)
 
     def step(self, projected, h, c):
-        i, f, g, o = ops.split(projected + self.recur(h), 4, axis=-1)
+        i, f, g, o = ops.split(self.preactivations(projected, h), 4, axis=-1)
         c = self.recurrent_activation(f) * c + self.recurrent_activation(i) * self.activation(g)
         h = self.recurrent_activation(o) * self.activation(c)
         return h, (h, c)
@@ -112,7 +120,7 @@ class PeepholeLSTMCell(LSTMFamily):
 
     def step(self, projected, h, c):
         p_i, p_f, p_o = (self.peephole_kernel[row] for row in range(3))
-        i, f, g, o = ops.split(projected + self.recur(h), 4, axis=-1)
+        i, f, g, o = ops.split(self.preactivations(projected, h), 4, axis=-1)
         c = ops.sigmoid(f + p_f * c) * c + ops.sigmoid(i + p_i * c) * ops.tanh(g)
         h = ops.sigmoid(o + p_o * c) * ops.tanh(c)
         return h, (h, c)

@@ -11,6 +11,7 @@ class NASRNNCell(RecurrentCell):
 
     gates = tuple(f"a_{k}" for k in range(8))
     zoneout_states = 2
+    compiled_training = True
 
     @property
     def state_size(self):
@@ -49,7 +50,7 @@ class NASRNN(RecurrentLayer):
 
     Parameters: `8 n (d + n + 1)` for d features and n units. States: `h` and `c`, `(batch, units)` each.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
+    Fast path: in a `tf.function` on a CPU, one compiled loop, for training too.
 
     The right choice for language models where an LSTM of twice the weights and time would be one.
 

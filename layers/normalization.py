@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from .products import repeated
+
 
 def layer_norm(v, gamma, beta, epsilon):
     """`gamma * (v - mean) / sqrt(variance + epsilon) + beta` over the last axis, with the biased variance.
@@ -12,4 +14,5 @@ def layer_norm(v, gamma, beta, epsilon):
     wide = ops.cast(v, keras.backend.result_type(v.dtype, "float32"))
     centred = wide - ops.mean(wide, axis=-1, keepdims=True)
     variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
-    return gamma * ops.cast(centred * ops.rsqrt(variance + epsilon), v.dtype) + beta
+    normalized = ops.cast(centred * ops.rsqrt(variance + epsilon), v.dtype)
+    return repeated(gamma, v) * normalized + repeated(beta, v)

@@ -13,13 +13,10 @@ from keras import ops
 from . import paths
 from .checks import check_mask, check_states, check_unroll, positive_integer, rate
 from .keras_private import DropoutRNNCell
-from .products import matmul
+from .products import MATRIX_FEATURES, matmul
 from .zoneout import check_zoneout, draw_zoneout, draw_zoneout_for_one_step, zone_out
 
 register = keras.saving.register_keras_serializable("keras_recurrent")
-
-MATRIX_FEATURES = 8
-"""Fewer features are filled up with zeros: XLA multiplies narrow matrices element by element, four times as slowly."""
 
 
 class RecurrentCell(keras.layers.Layer, DropoutRNNCell):

@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras import StatelessScope, ops
 
 from .keras_private import backend
-from .products import computed_by
+from .products import MATRIX_FEATURES, computed_by
 
 PARTS = os.cpu_count() or 1
 """Into how many parts a batch is divided."""
@@ -213,8 +213,16 @@ def _replayed_products(products):
 
         return next(remaining), gradient
 
-    with computed_by(product):
+    with computed_by(product, _repeated):
         yield
+
+
+def _repeated(weight, rows):
+    """A weight in each row by a matrix product, so that its gradient is one too, at which XLA is fast."""
+    if len(rows.shape) != 2:
+        return weight
+    mean = tf.fill([tf.shape(rows)[0], MATRIX_FEATURES], tf.constant(1 / MATRIX_FEATURES, weight.dtype))
+    return tf.matmul(mean, tf.tile(tf.expand_dims(weight, 0), [MATRIX_FEATURES, 1]))
 
 
 class _Rows:
