@@ -1,6 +1,6 @@
 """How fast the recurrent layers are, as ratios to the LSTM of Keras and to that of PyTorch, measured in turn.
 
-    python benchmarks/speed.py [--part fused|cells|growth|paths] [--repeats 9]
+    python benchmarks/speed.py [--part fused|cells|growth|paths] [--cells gru,lem] [--repeats 9]
 
 Batch 64, 128 units; a training step is forward and backward for all weights, from the output of the last time step.
 Every group is measured interleaved, and medians are compared; compilation is not counted. Writes sections of
@@ -38,12 +38,16 @@ def main() -> None:
     """Measures and writes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--part", choices=[*PARTS], help="one part only")
+    parser.add_argument("--cells", help="of the part `cells` these only, with commas between")
     parser.add_argument("--repeats", type=int, default=9, help="times that each is measured")
     parser.add_argument("--one", nargs=2, metavar=("CELL", "TIME"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     torch.set_num_threads(os.cpu_count() or 1)
     if given.one:
         print(json.dumps(grown(given.one[0], int(given.one[1]))))
+        return
+    if given.cells:
+        cells(given.repeats, given.cells.split(","))
         return
     for part in [given.part] if given.part else PARTS:
         PARTS[part](given.repeats)
@@ -130,15 +134,11 @@ def fused(repeats: int) -> None:
     )
 
 
-def cells(repeats: int) -> None:
+def cells(repeats: int, names: list[str] | None = None) -> None:
     """Every cell against the LSTM of Keras and against ours."""
-    lines = [
-        "| cell | features | time steps | training, ms | / Keras LSTM | / our LSTM "
-        "| inference, ms | / Keras LSTM | / our LSTM |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
+    every = [name for name in CELLS if not name.startswith("keras.")]
     found = json.loads(JSON.read_text()) if JSON.exists() else {}
-    for name in [name for name in CELLS if not name.startswith("keras.")]:
+    for name in names or every:
         for features, steps in ((1, 784), (128, 200)):
             x = tf.constant(inputs(steps, features))
             sets = {
@@ -152,9 +152,15 @@ def cells(repeats: int) -> None:
                 ratios = [took["cell"] / took["keras"], took["cell"] / took["ours"]]
                 row += [f"{took['cell']:.1f}", f"{ratios[0]:.2f}", f"{ratios[1]:.2f}"]
                 found.setdefault(name, {})[f"{mode} {features} {steps}"] = round(ratios[0], 2)
-            lines.append(f"| {name} | {features} | {steps} | {' | '.join(row)} |")
-            print(lines[-1], file=sys.stderr, flush=True)
+            found[name][f"row {features} {steps}"] = f"| {name} | {features} | {steps} | {' | '.join(row)} |"
+            print(found[name][f"row {features} {steps}"], file=sys.stderr, flush=True)
     JSON.write_text(json.dumps(found, indent=1) + "\n")
+    lines = [
+        "| cell | features | time steps | training, ms | / Keras LSTM | / our LSTM "
+        "| inference, ms | / Keras LSTM | / our LSTM |",
+        "|---|---|---|---|---|---|---|---|---|",
+        *(found[name][row] for name in every for row in ("row 1 784", "row 128 200")),
+    ]
     write(
         "Every cell against the LSTM",
         "python benchmarks/speed.py --part cells",

@@ -117,6 +117,7 @@ class LayerNormGRUCell(Gated, RecurrentCell):
 
     gates = ("z", "r", "h")
     memory_gates = {"z": 1}
+    compiled_training = True
 
     def __init__(self, units, epsilon=1e-5, **kwargs):
         super().__init__(units, **kwargs)
@@ -163,7 +164,7 @@ class LayerNormGRU(RecurrentLayer):
 
     Parameters: `3 n (d + n + 1) + 12 n` for d features and n units. State: `h`, `(batch, units)`.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
+    Fast path: in a `tf.function` on a CPU, one compiled loop, for training too.
 
     The right choice where a GRU learns slowly or not stably, as with long sequences and small batches.
 

@@ -166,6 +166,8 @@ class PeepholeLSTM(RecurrentLayer):
 class LayerNormLSTMCell(LSTMFamily):
     """One time step of `LayerNormLSTM`, which gives the equations and arguments."""
 
+    compiled_training = True
+
     def __init__(self, units, epsilon=1e-5, **kwargs):
         super().__init__(units, **kwargs)
         self.epsilon = positive_number(self, "epsilon", epsilon)
@@ -202,7 +204,7 @@ class LayerNormLSTM(RecurrentLayer):
 
     Parameters: `4 n (d + n + 1) + 18 n` for d features and n units. States: `h` and `c`, `(batch, units)` each.
 
-    Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
+    Fast path: in a `tf.function` on a CPU, one compiled loop, for training too.
 
     The right choice where an LSTM learns slowly or not stably, as with long sequences and small batches.
 
