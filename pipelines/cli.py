@@ -231,6 +231,28 @@ def compare(
     typer.echo(f"\n{done.path}: compare.csv, compare.png, and the runs")
 
 
+@app.command()
+def convert(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.keras", help="A model that Keras 3 saved.")],
+    to: Annotated[str, typer.Option(help="tflite or saved_model.")] = "tflite",
+    quantization: Annotated[str | None, typer.Option(help="dynamic_range, float16 or int8.")] = None,
+    output: Annotated[Path | None, typer.Option(help="The file or folder to write; else beside MODEL.keras.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Examples, .npy or .npz, instead of random ones.")] = None,
+    unsafe: Annotated[bool, typer.Option("--unsafe", help="Load files that run code, as Lambda layers do.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Convert any .keras file to TFLite (builtin operations only) or SavedModel, and prove it."""
+    from . import conversion
+    from .console import table
+
+    entry = conversion.convert(model, to, quantization, output, data, unsafe)
+    if as_json:
+        return _print_json(entry)
+    row = (entry["path"], entry["bytes"], _number(entry["max_abs_diff"], ".1e"))
+    row += (_number(entry["milliseconds_per_example"], ".3f"), len(entry["operations"] or []) or "TensorFlow's")
+    table(["file", "bytes", "largest difference", "ms/example", "builtin operations"], [row])
+
+
 def _request(
     pipeline: str,
     preset: str | None,

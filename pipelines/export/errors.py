@@ -1,7 +1,11 @@
-"""The one error of this package."""
+"""The errors of this package."""
 
 from ..errors import PipelineError
 
 
 class ExportError(PipelineError):
     """A model cannot be exported, or what came out of the converter is not what was promised."""
+
+
+class NotSteppableError(ExportError):
+    """A model cannot run one time step at a time."""

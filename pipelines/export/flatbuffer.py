@@ -7,14 +7,14 @@ from .errors import ExportError
 IDENTIFIER = b"TFL3"
 
 
-def custom_operations(content):
-    """The operations in a TensorFlow Lite flatbuffer that are not builtin.
+def operations(content):
+    """The operations in a TensorFlow Lite flatbuffer.
 
     Args:
         content: Bytes of the file.
 
     Returns:
-        Sorted list of names. An operation that the Flex delegate runs begins with `Flex`.
+        Tuple `(builtin, custom)` of sorted lists of names. A custom one that the Flex delegate runs begins with `Flex`.
 
     Raises:
         ExportError: If the bytes are not a TensorFlow Lite flatbuffer.
@@ -24,10 +24,18 @@ def custom_operations(content):
     try:
         model = schema.Model.GetRootAs(content)
         codes = [model.OperatorCodes(index) for index in range(model.OperatorCodesLength())]
+        numbers = {max(code.BuiltinCode(), code.DeprecatedBuiltinCode()) for code in codes}
         custom = [code for code in codes if code.DeprecatedBuiltinCode() == schema.BuiltinOperator.CUSTOM]
-        return sorted({code.CustomCode().decode() for code in custom})
+        names = {number: name for name, number in vars(schema.BuiltinOperator).items() if isinstance(number, int)}
+        builtin = {names[number] for number in numbers - {schema.BuiltinOperator.CUSTOM}}
+        return sorted(builtin), sorted({code.CustomCode().decode() for code in custom})
     except Exception as error:  # a broken flatbuffer raises whatever its broken offsets lead to
         raise ExportError(f"This is not a whole TensorFlow Lite file: {error}") from error
+
+
+def custom_operations(content):
+    """The operations in a TensorFlow Lite flatbuffer that are not builtin; as `operations`."""
+    return operations(content)[1]
 
 
 def require_builtin_only(content):

@@ -25,7 +25,8 @@ def run_alone(kind, path, inputs_path, rows):
     """Runs one artefact over the inputs.
 
     Returns:
-        Dict of arrays: what `run_artifact.py` writes.
+        Tuple `(calls, milliseconds)`: the outputs by name of each call (`whole`, `by_1`, `by_7`, `first_call`,
+        `second_call`), and the median time of one example.
 
     Raises:
         ExportError: If the process fails; the message holds the last line it printed.
@@ -33,16 +34,25 @@ def run_alone(kind, path, inputs_path, rows):
     results_path = Path(inputs_path).with_name(f"{kind}.npz")
     runtime = "saved_model" if kind == "saved_model" else "tflite"
     arguments = [runtime, path, inputs_path, results_path, rows]
-    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    process = subprocess.run(
-        [sys.executable, "-P", str(SCRIPT), *map(str, arguments)], capture_output=True, env=environment, check=False
-    )
+    command = [sys.executable, "-P", str(SCRIPT), *map(str, arguments)]
+    process = subprocess.run(command, capture_output=True, env=environment_without_gpu(), check=False)
     if process.returncode:
         lines = process.stderr.decode(errors="replace").strip().splitlines()
-        raise ExportError(f"The artefact does not run{_by_signal(process.returncode)}: {lines[-1] if lines else ''}")
+        raise ExportError(f"The artefact does not run{by_signal(process.returncode)}: {lines[-1] if lines else ''}")
     with np.load(results_path, allow_pickle=True) as file:
-        return dict(file)
+        calls: dict = {}
+        for name in file.files:
+            call, _, output = name.partition("/")
+            if output:
+                calls.setdefault(call, {})[output] = file[name]
+        return calls, float(file["milliseconds"])
 
 
-def _by_signal(returncode):
+def environment_without_gpu():
+    """The environment of a process that sees no GPU, and whose TensorFlow says little."""
+    return os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def by_signal(returncode):
+    """What ended a process, if it was a signal."""
     return f" (the process ended by {signal.Signals(-returncode).name})" if returncode < 0 else ""

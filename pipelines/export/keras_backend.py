@@ -52,6 +52,14 @@ def all_layers(model):
     return list(model._flatten_layers())
 
 
+def built_shape(model):
+    """The shape of the one tensor that a subclassed model was built for, with an open batch; None if unknown."""
+    shapes = model._build_shapes_dict or {}
+    shape = next(iter(shapes.values())) if len(shapes) == 1 else None
+    plain = isinstance(shape, tuple | list) and all(size is None or isinstance(size, int) for size in shape)
+    return (None, *shape[1:]) if plain else None
+
+
 @contextlib.contextmanager
 def without_cudnn(model):
     """Within this context the layers of the model never run cuDNN kernels, which exist on NVIDIA GPUs only."""
@@ -67,15 +75,27 @@ def without_cudnn(model):
 
 
 @contextlib.contextmanager
-def recurrent_loop(rnn):
-    """Within this context recurrent layers run the given loop; unrolled ones need none, and stay as they are."""
+def recurrent_loop(rnn, unrolled_too=False):
+    """Within this context recurrent layers run the given loop; unrolled ones need none, and may stay as they are."""
     original = backend.rnn
 
     def run(*args, unroll=False, **kwargs):
-        return original(*args, unroll=True, **kwargs) if unroll else rnn(*args, **kwargs)
+        as_it_is = unroll and not unrolled_too
+        return original(*args, unroll=True, **kwargs) if as_it_is else rnn(*args, **kwargs)
 
     try:
         backend.rnn = run
+        yield
+    finally:
+        backend.rnn = original
+
+
+@contextlib.contextmanager
+def unrolled_loop():
+    """Within this context every recurrent layer is unrolled, with the means of Keras."""
+    original = backend.rnn
+    try:
+        backend.rnn = lambda *args, unroll=False, **kwargs: original(*args, unroll=True, **kwargs)
         yield
     finally:
         backend.rnn = original

@@ -66,9 +66,9 @@ def rnn(
     flat_states = tree.flatten(initial_states)
     structure, _ = call([sequence[0] for sequence in sequences[: len(tree.flatten(inputs))]], flat_states)
     batch = tf.shape(sequences[0])[1]
-    zeros = [_zeros_like_output(output, batch) for output in tree.flatten(structure)]
+    zeros = [zeros_like_output(output, batch) for output in tree.flatten(structure)]
 
-    step = _make_step(call, len(zeros), mask is not None, zero_output_for_mask)
+    step = make_step(call, len(zeros), mask is not None, zero_output_for_mask)
     carried, collected = _walk_in_blocks(step, sequences, zeros + flat_states, zeros if return_all_outputs else [])
     last_outputs, states = carried[: len(zeros)], carried[len(zeros) :]
     outputs = collected if return_all_outputs else [tf.expand_dims(output, 0) for output in last_outputs]
@@ -81,7 +81,7 @@ def rnn(
     )
 
 
-def _make_step(call, output_count, masked, zero_output_for_mask):
+def make_step(call, output_count, masked, zero_output_for_mask):
     """A function `(slices of one time step, carried) -> carried`, where carried is the outputs and the states, flat."""
 
     def step(slices, carried):
@@ -157,7 +157,7 @@ def _like(new, old):
     return new
 
 
-def _zeros_like_output(output, batch):
+def zeros_like_output(output, batch):
     """Zeros of the shape of an output, without computing the output where its static shape tells enough."""
     static = output.shape.as_list()
     dynamic = tf.shape(output)

@@ -10,11 +10,19 @@ from .flatbuffer import require_builtin_only
 from .isolation import run_alone, write_inputs
 
 FLOAT_KINDS = ("saved_model", "tflite")
-TOLERANCES = {"saved_model": 1e-4, "tflite": 1e-4, "tflite_dynamic_range": 0.01, "tflite_float16": 0.01}
+TOLERANCES = {
+    "saved_model": 1e-4,
+    "tflite": 1e-4,
+    "tflite_dynamic_range": 0.01,
+    "tflite_float16": 0.01,
+    "tflite_int8": 0.01,
+}
 BATCH_TOLERANCE = 1e-4
+SCORES = "scores"
+"""What the outputs are called in messages where there is only one of them that matters."""
 
 
-def check_export(artifacts, inputs, expected, score, primary, rows=64, tolerances=None, class_names=None):
+def check_export(artifacts, inputs, expected, score=None, primary=None, rows=64, tolerances=None, class_names=None):
     """Runs exported artefacts on the test set, and compares them with the scores of the Keras model.
 
     Each artefact runs in a fresh process that sees no GPU and cannot import the library that made it. All test rows are
@@ -24,10 +32,13 @@ def check_export(artifacts, inputs, expected, score, primary, rows=64, tolerance
     no more than its tolerance.
 
     Args:
-        artifacts: Dict from kind (`saved_model`, `tflite`, `tflite_dynamic_range`, `tflite_float16`) to path.
+        artifacts: Dict from kind (`saved_model`, `tflite`, `tflite_dynamic_range`, `tflite_float16`, `tflite_int8`) to
+            path. A file with the signature `step` alone is run step by step.
         inputs: The raw test inputs: an array, or a dict of arrays by input name.
-        expected: Array `(n, ..., classes)`, the scores of the Keras model for these inputs.
-        score: Function from such an array to a dict of metrics.
+        expected: What the Keras model gives for these inputs: its scores, an array `(n, ..., classes)`; or a dict of
+            arrays by output name.
+        score: Optional function from the scores to a dict of metrics. Without it a quantised file passes if it runs,
+            and its differences are reported only.
         primary: Name of the main metric; higher is better.
         rows: How many rows are run at several batch sizes.
         tolerances: Optional dict from kind to another tolerance.
@@ -55,12 +66,13 @@ def check_export(artifacts, inputs, expected, score, primary, rows=64, tolerance
     unknown = sorted(set(artifacts) - set(TOLERANCES))
     if unknown:
         raise ValueError(f"Unknown kinds of artefact {unknown}; choose from {list(TOLERANCES)}.")
-    expected = np.asarray(expected)
-    reference = score(expected)
-    if primary not in reference:
+    expected = expected if isinstance(expected, dict) else {SCORES: expected}
+    expected = {name: np.asarray(value) for name, value in expected.items()}
+    reference = score(expected[SCORES]) if score else {}
+    if score and primary not in reference:
         raise ValueError(f"The metrics {sorted(reference)} do not hold the primary one, {primary!r}.")
     tolerances = {**TOLERANCES, **(tolerances or {})}
-    rows = min(rows, len(expected))
+    rows = min([rows, *map(len, expected.values())])
     entries = {}
     with tempfile.TemporaryDirectory() as folder:
         inputs_path = Path(folder) / "inputs.npz"
@@ -69,12 +81,15 @@ def check_export(artifacts, inputs, expected, score, primary, rows=64, tolerance
             entry = entries[kind] = _new_entry(kind, path, tolerances[kind])
             try:
                 _check_operations(entry, kind)
-                results = run_alone(kind, path, inputs_path, rows)
-                worst_row = _measure(entry, results, expected, score)
-                problems = _repetition_problems(results) + _label_problems(results, class_names)
+                calls, entry["milliseconds_per_example"] = run_alone(kind, path, inputs_path, rows)
+                outputs = {call: _last_steps(_select(results, expected), expected) for call, results in calls.items()}
+                worst_row = _measure(entry, outputs["whole"], expected, score)
+                problems = _repetition_problems(outputs)
+                if score:
+                    problems += _label_problems(calls["whole"].get("labels"), outputs["whole"][SCORES], class_names)
                 if kind in FLOAT_KINDS:
-                    problems += _score_problems(entry, results["scores"], expected)
-                else:
+                    problems += _score_problems(entry, outputs["whole"], expected)
+                elif score:
                     problems += _metric_problems(entry, float(reference[primary]), primary)
             except ExportError as error:
                 problems, worst_row = [str(error)], None
@@ -108,43 +123,65 @@ def _check_operations(entry, kind):
         entry["builtin_only"] = True
 
 
-def _measure(entry, results, expected, score):
+def _select(results, expected):
+    """The outputs that are to be compared: those that are expected; or the scores, `probabilities` or the only one."""
+    if set(expected) != {SCORES}:
+        if missing := sorted(set(expected) - set(results)):
+            raise ExportError(f"The outputs {sorted(results)} lack {', '.join(missing)}.")
+        return {name: results[name] for name in expected}
+    if "probabilities" in results:
+        return {SCORES: results["probabilities"]}
+    if len(results) > 1:
+        raise ExportError(f"None of the outputs {sorted(results)} is called 'probabilities'.")
+    return {SCORES: next(iter(results.values()))}
+
+
+def _last_steps(outputs, expected):
+    """Of what was run step by step, the last answer, where the model has no axis of time."""
+    stepped = {name for name, value in outputs.items() if value.ndim == expected[name].ndim + 1}
+    return {name: value[:, -1] if name in stepped else value for name, value in outputs.items()}
+
+
+def _measure(entry, outputs, expected, score):
     """Writes the numbers of one artefact into its entry, and returns the row that differs most."""
-    scores = results["scores"]
-    if scores.shape != expected.shape:
-        raise ExportError(f"The scores have shape {scores.shape}, and those of the model {expected.shape}.")
-    if not np.isfinite(scores).all():
-        raise ExportError("Some scores are NaN or infinite.")
-    differences = np.abs(scores - expected).reshape(len(expected), -1).max(axis=1)
-    entry["max_abs_diff"] = float(differences.max())
-    entry["test"] = {name: float(value) for name, value in score(scores).items()}
-    entry["milliseconds_per_example"] = float(results["milliseconds"])
-    return int(differences.argmax())
+    worst = []
+    for name, wanted in expected.items():
+        if outputs[name].shape != wanted.shape:
+            raise ExportError(f"The {name} have shape {outputs[name].shape}, and those of the model {wanted.shape}.")
+        if not np.isfinite(outputs[name]).all():
+            raise ExportError(f"Some {name} are NaN or infinite.")
+        differences = np.abs(outputs[name] - wanted).reshape(len(wanted), -1).max(axis=1)
+        worst.append((float(differences.max()), int(differences.argmax())))
+    entry["max_abs_diff"], row = max(worst)
+    entry["test"] = {name: float(value) for name, value in score(outputs[SCORES]).items()} if score else {}
+    return row
 
 
-def _repetition_problems(results):
+def _repetition_problems(calls):
     """What must not change: a second call, and the batch size."""
     problems = []
-    if not np.array_equal(results["first_call"], results["second_call"]):
-        problems.append("A second call with the same inputs gives other scores.")
-    for batch_size in (1, 7):
-        other = results[f"by_{batch_size}"]
-        difference = np.abs(other - results["scores"][: len(other)]).max()
-        if not difference <= BATCH_TOLERANCE:
-            problems.append(f"In batches of {batch_size} the scores differ by {difference:.2g}.")
+    for name, whole in calls["whole"].items():
+        if not np.array_equal(calls["first_call"][name], calls["second_call"][name]):
+            problems.append(f"A second call with the same inputs gives other {name}.")
+        for batch_size in (1, 7):
+            other = calls[f"by_{batch_size}"][name]
+            difference = np.abs(other - whole[: len(other)]).max()
+            if not difference <= BATCH_TOLERANCE:
+                problems.append(f"In batches of {batch_size} the {name} differ by {difference:.2g}.")
     return problems
 
 
-def _score_problems(entry, scores, expected):
+def _score_problems(entry, outputs, expected):
     problems = []
     tolerance = entry["tolerance"]
     if entry["max_abs_diff"] > tolerance:
-        problems.append(f"The scores differ by {entry['max_abs_diff']:.2g}, more than {tolerance:g}.")
-    if expected.shape[-1] > 1:
-        second, first = np.moveaxis(np.sort(expected, axis=-1)[..., -2:], -1, 0)
-        wrong = (scores.argmax(-1) != expected.argmax(-1)) & (first - second > tolerance)
-        if wrong.any():
-            problems.append(f"{wrong.sum()} labels differ, row {np.argwhere(wrong)[0][0]} first.")
+        problems.append(f"The {' and '.join(expected)} differ by {entry['max_abs_diff']:.2g}, more than {tolerance:g}.")
+    for name, wanted in expected.items():
+        if wanted.ndim > 1 and wanted.shape[-1] > 1:
+            second, first = np.moveaxis(np.sort(wanted, axis=-1)[..., -2:], -1, 0)
+            wrong = (outputs[name].argmax(-1) != wanted.argmax(-1)) & (first - second > tolerance)
+            if wrong.any():
+                problems.append(f"{wrong.sum()} labels differ, row {np.argwhere(wrong)[0][0]} first.")
     return problems
 
 
@@ -155,12 +192,11 @@ def _metric_problems(entry, reference, primary):
     return [f"{primary} falls from {reference:.4f} by {loss:.4f}, more than {entry['tolerance']:g}."]
 
 
-def _label_problems(results, class_names):
+def _label_problems(labels, scores, class_names):
     """Labels must be the names, or the indices, of the highest scores."""
-    labels = results.get("labels")
-    if labels is None or (labels.dtype.kind not in "iu" and class_names is None):
+    if labels is None or labels is scores or (labels.dtype.kind not in "iu" and class_names is None):
         return []
-    best = results["scores"].argmax(-1)
+    best = scores.argmax(-1)
     if labels.dtype.kind not in "iu":
         best = np.array([str(name).encode() for name in class_names], dtype=object)[best]
     wrong = labels != best

@@ -35,9 +35,28 @@ def load_tflite(path):
     """The signature of a TensorFlow Lite file as a function from arrays to arrays, and the type of each input."""
     from ai_edge_litert.interpreter import Interpreter
 
-    runner = Interpreter(path, num_threads=1).get_signature_runner("sequence")
-    types = {name: details["dtype"] for name, details in runner.get_input_details().items()}
-    return (lambda inputs: runner(**inputs)), types
+    interpreter = Interpreter(path, num_threads=1)
+    stepped = "sequence" not in interpreter.get_signature_list()
+    runner = interpreter.get_signature_runner("step" if stepped else "sequence")
+    details = runner.get_input_details()
+    states = {name: detail for name, detail in details.items() if stepped and name.startswith("state_")}
+    types = {name: detail["dtype"] for name, detail in details.items() if name not in states}
+    ranks = {name: len(details[name]["shape"]) for name in types}
+    return (lambda inputs: run_steps(runner, inputs, ranks, states) if stepped else runner(**inputs)), types
+
+
+def run_steps(runner, inputs, ranks, states):
+    """The outputs of all time steps, one by one, from inputs of which some have an axis of time."""
+    in_time = [name for name, value in inputs.items() if value.ndim > ranks[name]]
+    batch, length = inputs[in_time[0]].shape[:2]
+    carried = {name: np.zeros((batch, *detail["shape"][1:]), detail["dtype"]) for name, detail in states.items()}
+    answers = []
+    for t in range(length):
+        now = {name: value[:, t] if name in in_time else value for name, value in inputs.items()}
+        outputs = runner(**now, **carried)
+        carried = {name: outputs.pop(name) for name in states}
+        answers.append(outputs)
+    return {name: np.stack([answer[name] for answer in answers], axis=1) for name in answers[0]}
 
 
 def read_inputs(path, types):
@@ -53,15 +72,6 @@ def read_inputs(path, types):
         name: array if array.dtype == object else array.astype(types[name])
         for name, array in zip(names, arrays, strict=True)
     }
-
-
-def scores_of(outputs):
-    """The scores among the outputs: `probabilities`, or the only output."""
-    if "probabilities" in outputs:
-        return outputs["probabilities"]
-    if len(outputs) > 1:
-        raise ValueError(f"none of the outputs {sorted(outputs)} is called 'probabilities'")
-    return next(iter(outputs.values()))
 
 
 def run_in_batches(run, inputs, rows, batch_size):
@@ -92,15 +102,15 @@ def main(runtime, path, inputs_path, results_path, rows):
     inputs = read_inputs(inputs_path, types)
     total = len(next(iter(inputs.values())))
     rows = min(int(rows), total)
-    whole = run_in_batches(run, inputs, total, BATCH_SIZE)
-    results = {"scores": scores_of(whole)}
-    if "labels" in whole and whole["labels"] is not results["scores"]:
-        results["labels"] = whole["labels"]
-    results["by_1"] = scores_of(run_in_batches(run, inputs, rows, 1))
-    results["by_7"] = scores_of(run_in_batches(run, inputs, rows, 7))
-    results["first_call"], results["second_call"] = (scores_of(run(rows_of(inputs, 0, rows))) for _ in range(2))
-    results["milliseconds"] = milliseconds_per_example(run, inputs, total)
-    np.savez(results_path, **results)
+    calls = {
+        "whole": run_in_batches(run, inputs, total, BATCH_SIZE),
+        "by_1": run_in_batches(run, inputs, rows, 1),
+        "by_7": run_in_batches(run, inputs, rows, 7),
+        "first_call": run(rows_of(inputs, 0, rows)),
+        "second_call": run(rows_of(inputs, 0, rows)),
+    }
+    results = {f"{call}/{name}": value for call, outputs in calls.items() for name, value in outputs.items()}
+    np.savez(results_path, **results, milliseconds=milliseconds_per_example(run, inputs, total))
 
 
 if __name__ == "__main__":

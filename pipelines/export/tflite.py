@@ -7,36 +7,49 @@ from pathlib import Path
 import tensorflow as tf
 
 from ..files import whole
-from . import loop
-from .errors import ExportError
+from . import int8, loop
+from .errors import ExportError, NotSteppableError
 from .flatbuffer import require_builtin_only
-from .keras_backend import check_keras, folded_time_distributed, recurrent_loop
+from .keras_backend import check_keras, folded_time_distributed, recurrent_loop, unrolled_loop
+from .stepping import trace_step
 from .terminal import captured_output
-from .tracing import save, trace
+from .tracing import as_functional, save, trace
 
-SIGNATURE = "sequence"
-QUANTIZATIONS = (None, "dynamic_range", "float16")
+SIGNATURES = ("sequence", "step")
+QUANTIZATIONS = (None, "dynamic_range", "float16", "int8")
 
 
-def export_tflite(model, path, quantization=None):
+def export_tflite(model, path, quantization=None, representative_data=None, signatures=None, inputs=None):
     """Writes a Keras model as a TensorFlow Lite file that needs builtin operations only.
 
-    The file has one signature, `sequence`. Its inputs and outputs carry the names that they have in the model; a layer
-    that gives several outputs gives `name, name_1, ...`. Batch and time are dynamic where the model leaves them
+    The signature `sequence` takes whole sequences. Its inputs and outputs carry the names that they have in the model;
+    a layer that gives several outputs gives `name, name_1, ...`. Batch and time are dynamic where the model leaves them
     `None`. Any recurrent layer that runs on the loop of Keras is exported, custom cells and masks included. Layers in
     mixed precision compute in float32, and `TimeDistributed` folds time into the batch.
 
+    The signature `step` takes one time step, without the axis of time, and `state_0, state_1, ...`, which begin as
+    zeros; it gives the outputs and the new states. `pipelines.runtime.StreamingModel` runs it. It is checked to give
+    what `sequence` gives, shares its weights, and exists for models that can answer from their states alone.
+
     Args:
-        model: A built Functional or Sequential Keras model.
+        model: A built Keras model: Functional, Sequential, or a subclass of `keras.Model`.
         path: Where to write the file. Its folder is created, and the file is written whole or not at all.
-        quantization: `None`, `"dynamic_range"` (weights in 8 bits, a third of the size or less) or `"float16"`
-            (weights in 16 bits, half of the size). Small tensors stay as they are.
+        quantization: `None`; `"dynamic_range"`, weights in 8 bits, a third of the size or less; `"float16"`, weights in
+            16 bits, half of the size; or `"int8"`, weights and activations in 8 bits, for the signature `step`, and for
+            `sequence` if the model fixes a length of at most 80 steps. Small tensors stay as they are; inputs and
+            outputs too.
+        representative_data: For int8, some hundred examples of what the model takes, from which the ranges of its
+            activations are read: an array, or a dict of arrays by input name.
+        signatures: Which signatures the file shall have: `"sequence"`, `"step"`, or both. `None`: `sequence`, and
+            `step` where the model can be stepped.
+        inputs: For a subclass of `keras.Model`, what it is called with: one `keras.Input`, or a list or dict of them.
+            `None` where it has been called with one tensor of real numbers.
 
     Raises:
-        ValueError: If the model is not built, is neither Functional nor Sequential, has an input name that cannot
-            stand in a signature, or if the quantization is unknown.
-        ExportError: If the model needs an operation that is not builtin (the message names it), or cannot be
-            converted for another reason.
+        ValueError: If the model is not built, a subclassed model has no known inputs, an input name cannot stand in a
+            signature, the quantization or a signature is unknown, or the representative data do not fit.
+        ExportError: If the model needs an operation that is not builtin (the message names it and its layer), cannot be
+            converted for another reason, or cannot be stepped though `step` was asked for (`NotSteppableError`).
 
     Example:
 
@@ -52,20 +65,67 @@ def export_tflite(model, path, quantization=None):
     if quantization not in QUANTIZATIONS:
         choices = ", ".join(repr(choice) for choice in QUANTIZATIONS)
         raise ValueError(f"Unknown quantization {quantization!r}; choose from {choices}.")
+    wanted = _check_signatures(signatures)
     check_keras()
-    with captured_output() as output, recurrent_loop(loop.rnn), folded_time_distributed():
-        module, function = trace(model, SIGNATURE)
-        content = _convert(module, function, quantization, output)
+    model = as_functional(model, inputs)
+    data = int8.check_data(model, representative_data) if quantization == "int8" else None
+    with captured_output() as output, folded_time_distributed():
+        module, functions = _trace_signatures(model, wanted)
+        if data is not None:
+            functions = _without_loops(model, module, functions, wanted)
+        content = _convert(module, functions, quantization, data, output)
     require_builtin_only(content)
     with whole(Path(path)) as temporary:
         temporary.write_bytes(content)
 
 
-def _convert(module, function, quantization, output):
+def _check_signatures(signatures):
+    wanted = (signatures,) if isinstance(signatures, str) else signatures
+    if wanted is not None and (not wanted or set(wanted) - set(SIGNATURES)):
+        raise ValueError(f"Unknown signatures {signatures!r}; choose from {', '.join(map(repr, SIGNATURES))}.")
+    return wanted
+
+
+def _trace_signatures(model, wanted):
+    """The module that holds the weights, and a concrete function for each signature."""
+    with recurrent_loop(loop.rnn):
+        module, sequence = trace(model, "sequence")
+    functions = {"sequence": sequence}
+    if wanted is None or "step" in wanted:
+        try:
+            functions["step"] = trace_step(model, sequence)
+        except NotSteppableError:
+            if wanted is not None:
+                raise
+    return module, {name: function for name, function in functions.items() if wanted is None or name in wanted}
+
+
+def _without_loops(model, module, functions, wanted):
+    """The signatures that can be converted to int8: `sequence` unrolled, if it is short, and `step`."""
+    if int8.can_unroll(model) and "sequence" in functions:
+        with unrolled_loop():
+            module.unrolled, functions["sequence"] = trace(model, "sequence")
+    elif wanted is not None and "sequence" in wanted:
+        raise ExportError(
+            f"In int8 whole sequences need a fixed length of at most {int8.LONGEST} steps; ask for 'step'."
+        )
+    else:
+        functions.pop("sequence", None)
+    if not functions:
+        raise ExportError(
+            f"{model.name!r} cannot be converted to int8: its length is not fixed to at most {int8.LONGEST} steps, and "
+            "it cannot be stepped."
+        )
+    return functions
+
+
+def _convert(module, functions, quantization, data, output):
     with tempfile.TemporaryDirectory() as folder:
         saved = str(Path(folder) / "traced")
-        save(module, saved, {SIGNATURE: function})
-        converter = tf.lite.TFLiteConverter.from_saved_model(saved, signature_keys=[SIGNATURE])
+        save(module, saved, functions)
+        if quantization == "int8":
+            return int8.convert(saved, functions, data)
+        converter = tf.lite.TFLiteConverter.from_saved_model(saved, signature_keys=[*functions])
         converter._experimental_unfold_large_splat_constant = True
         if quantization:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from ...layers import paths
 from .errors import ExportError
-from .keras_backend import all_layers, without_cudnn
+from .keras_backend import all_layers, built_shape, without_cudnn
 
 
 def trace(model, name, serve=None):
@@ -35,7 +35,7 @@ def trace(model, name, serve=None):
     _refuse_stateful(model)
     trainable = [variable.value for variable in model.trainable_variables]
     non_trainable = [variable.value for variable in model.non_trainable_variables]
-    names = _input_names(model)
+    names = input_names(model)
 
     def infer(**inputs):
         structure = keras.tree.pack_sequence_as(model.input, [inputs[name] for name in names])
@@ -48,8 +48,15 @@ def trace(model, name, serve=None):
     module.held = [*trainable, *non_trainable, *_lookup_tables(model)]
     module.serve = serve
     specs = {tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype, name=tensor.name) for tensor in model.inputs}
-    with without_cudnn(model), _in_float32(model), paths.use("loop"):
+    with inference(model):
         return module, tf.function(infer, autograph=False).get_concrete_function(**specs)
+
+
+@contextlib.contextmanager
+def inference(model):
+    """Within this context a model runs as it is exported: in float32, on the plain loop, without cuDNN kernels."""
+    with without_cudnn(model), _in_float32(model), paths.use("loop"):
+        yield
 
 
 def save(module, folder, signatures, options=None):
@@ -64,25 +71,38 @@ def save(module, folder, signatures, options=None):
         raise OSError(errno.ENOSPC, str(error).partition("\n")[0]) from error
 
 
-def as_functional(model):
+def as_functional(model, inputs=None):
     """The model as a Functional one, sharing its layers.
 
+    Args:
+        model: A built Keras model.
+        inputs: What a subclassed model is called with: a `keras.Input`, or a list or dict of them. `None`: one tensor
+            of the shape that it was built for.
+
     Raises:
-        ValueError: If the model is not built, or neither Functional nor Sequential.
+        ValueError: If the model is not built, or it is subclassed and its inputs are not known.
     """
     if not isinstance(model, keras.Model):
         raise ValueError(f"Only a Keras model can be exported, not {type(model).__name__!r}.")
+    if inputs is not None:
+        return _called_with(model, inputs)
     if not model.built:
         raise ValueError(f"Model {model.name!r} is not built. Call it on data once, or begin it with `keras.Input`.")
     if hasattr(model, "output_names"):
         return model
-    try:
+    if isinstance(model, keras.Sequential):
         return keras.Model(model.inputs, model.outputs, name=model.name)
-    except AttributeError as error:
+    shape = built_shape(model)
+    if shape is None:
         raise ValueError(
-            f"Model {model.name!r} has no symbolic inputs and outputs. Build it with the Functional API, or as a "
-            "Sequential that begins with `keras.Input`."
-        ) from error
+            f"What model {model.name!r} takes is not known. Give `inputs`: a `keras.Input`, or a list or dict of them."
+        )
+    return _called_with(model, keras.Input(shape[1:], name="inputs"))
+
+
+def _called_with(model, inputs):
+    """A Functional model that calls a subclassed one."""
+    return keras.Model(inputs, model(inputs), name=model.name)
 
 
 def output_names(model):
@@ -94,7 +114,7 @@ def output_names(model):
     return names
 
 
-def _input_names(model):
+def input_names(model):
     names = [tensor.name for tensor in model.inputs]
     for name in names:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or keyword.iskeyword(name):

@@ -156,7 +156,7 @@ def test_quantised_files_are_smaller_and_close(tmp_path, pixels):
     sizes = {}
     for quantization in (None, "float16", "dynamic_range"):
         path = tmp_path / f"{quantization}.tflite"
-        export_tflite(model, path, quantization)
+        export_tflite(model, path, quantization, signatures="sequence")
         sizes[quantization] = path.stat().st_size
         np.testing.assert_allclose(runner(path)(rows=pixels)["scores"], model(pixels), atol=0.05)
     assert sizes["dynamic_range"] < 0.5 * sizes[None]

@@ -1,0 +1,97 @@
+"""Quantisation to 8-bit integers, weights and activations, from representative data."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from .errors import ExportError
+from .isolation import by_signal, environment_without_gpu
+
+SCRIPT = Path(__file__).with_name("convert_int8.py")
+LONGEST = 80
+"""How many time steps of a whole sequence can be converted: they are unrolled, for the converter dies of a loop."""
+SAMPLES = 200
+"""How many examples of a signature the ranges of its activations are taken from."""
+
+
+def can_unroll(model):
+    """Whether all inputs of a model have a fixed length that is short enough to be unrolled."""
+    lengths = [tensor.shape[1] for tensor in model.inputs if len(tensor.shape) > 1]
+    return all(length is not None and length <= LONGEST for length in lengths)
+
+
+def check_data(model, data):
+    """The representative data as a dict of arrays by input name.
+
+    Raises:
+        ValueError: If there is none, an input is missing, or an array does not have the shape that the model takes.
+    """
+    if data is None:
+        raise ValueError(
+            "quantization='int8' needs representative_data: some hundred examples of what the model takes."
+        )
+    names = [tensor.name for tensor in model.inputs]
+    named = data if isinstance(data, dict) else dict.fromkeys(names[:1], data)
+    if set(named) != set(names):
+        raise ValueError(f"representative_data has {sorted(named)}, expected a dict with the inputs {sorted(names)}.")
+    arrays = {name: np.asarray(named[name]) for name in names}
+    for tensor in model.inputs:
+        got, wanted = arrays[tensor.name].shape, tuple(tensor.shape)
+        known = [want in (None, size) for size, want in zip(got[1:], wanted[1:], strict=False)]
+        if len(got) != len(wanted) or not all(known) or not got[0]:
+            raise ValueError(f"representative_data of input {tensor.name!r} has shape {got}, expected {wanted}.")
+    return {tensor.name: arrays[tensor.name].astype(tensor.dtype) for tensor in model.inputs}
+
+
+def convert(saved, functions, data):
+    """Converts a SavedModel in a process of its own.
+
+    Args:
+        saved: Path of the SavedModel.
+        functions: Its concrete functions by signature.
+        data: Representative data by input name.
+
+    Returns:
+        Bytes of the TensorFlow Lite file.
+
+    Raises:
+        ExportError: If the converter refuses, or ends its process.
+    """
+    folder = Path(saved).parent
+    samples = {}
+    if "sequence" in functions:
+        samples |= {f"sequence/{name}": value[:SAMPLES] for name, value in data.items()}
+    if "step" in functions:
+        samples |= {f"step/{name}": value for name, value in _steps(functions["step"], data).items()}
+    np.savez(folder / "samples.npz", **samples)
+    command = [sys.executable, "-P", SCRIPT, saved, folder / "samples.npz", folder / "model.tflite"]
+    process = subprocess.run([*map(str, command)], capture_output=True, env=environment_without_gpu(), check=False)
+    if process.returncode:
+        lines = process.stderr.decode(errors="replace").strip().splitlines()
+        raise ExportError(
+            f"TensorFlow Lite cannot convert this model to int8{by_signal(process.returncode)}: "
+            f"{lines[-1] if lines else 'no reason given'}"
+        )
+    return (folder / "model.tflite").read_bytes()
+
+
+def _steps(step, data):
+    """Single time steps with the states that they meet, from walking over the data; by input name."""
+    specs = step.structured_input_signature[1]
+    in_time = [name for name, value in data.items() if value.ndim > len(specs[name].shape)]
+    length = data[in_time[0]].shape[1]
+    rows = min([max(1, SAMPLES // length), *map(len, data.values())])
+    states = [name for name in specs if name not in data]
+    carried = {name: tf.zeros([rows, *specs[name].shape[1:]], specs[name].dtype) for name in states}
+    collected = {name: [] for name in specs}
+    for time in range(min(length, SAMPLES)):
+        inputs = {name: value[:rows, time] if name in in_time else value[:rows] for name, value in data.items()}
+        given = {**{name: tf.constant(value) for name, value in inputs.items()}, **carried}
+        for name, value in given.items():
+            collected[name].append(value.numpy())
+        results = step(**given)
+        carried = {name: results[name] for name in states}
+    return {name: np.concatenate(values) for name, values in collected.items()}

@@ -1,0 +1,219 @@
+"""Traces a Keras model as one time step: the states of its recurrent layers come in, and go out."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import tree
+
+from .errors import NotSteppableError
+from .keras_backend import all_layers, recurrent_loop
+from .loop import make_step, zeros_like_output
+from .tracing import inference, input_names, output_names
+
+STEPS = 5
+"""Over how many time steps a stepped model is compared with the whole one, where the model leaves their number open."""
+TOLERANCE = 1e-4
+
+
+def trace_step(model, sequence):
+    """Traces one time step of a Functional model, and checks that steps give what the whole sequence gives.
+
+    The inputs of the function are those of the model without their axis of time, and `state_0, state_1, ...`, in the
+    order in which the recurrent layers are called. Its outputs are those of the model, without their axis of time
+    where they have one, and the new states under the names of the old ones. A model begins with states of zeros.
+
+    Args:
+        model: A Functional model.
+        sequence: Its concrete function over whole sequences, as `tracing.trace` gives it.
+
+    Returns:
+        A concrete function.
+
+    Raises:
+        NotSteppableError: If there is no recurrent layer, a layer needs more than one time step at once or begins with
+            states other than zeros, or steps do not give what the whole sequence gives.
+    """
+    _refuse_what_needs_the_whole(model)
+    in_time = _inputs_in_time(model)
+    try:
+        states = _find_states(model, in_time)
+        step = _trace(model, in_time, states)
+    except NotSteppableError:
+        raise
+    except Exception as error:  # a layer may raise whatever it likes about a single time step
+        reason = str(error).strip().partition("\n")[0]
+        raise NotSteppableError(f"{model.name!r} does not take a single time step: {reason}") from error
+    _compare(model, in_time, sequence, step, states)
+    return step
+
+
+class OneStep:
+    """Takes the place of the loop over time: each call takes one time step, from the states that it is given.
+
+    Args:
+        states: The states of all calls, or None to begin each with its own initial states.
+    """
+
+    def __init__(self, states=None):
+        self.given = None if states is None else list(states)
+        self.initial, self.new = [], []
+
+    def rnn(
+        self,
+        step_function,
+        inputs,
+        initial_states,
+        go_backwards=False,
+        mask=None,
+        constants=None,
+        input_length=None,
+        time_major=False,
+        zero_output_for_mask=False,
+        return_all_outputs=True,
+    ):
+        """Takes one time step, with the arguments and results of the `rnn` of the Keras backends."""
+        axis = 0 if time_major else 1
+        slices = [tf.gather(sequence, 0, axis=axis) for sequence in tree.flatten(inputs)]
+        states = [tf.convert_to_tensor(state) for state in tree.flatten(initial_states)]
+
+        def call(flat_inputs, flat_states):
+            packed = tree.pack_sequence_as(tuple(initial_states), flat_states)
+            return step_function(tree.pack_sequence_as(inputs, flat_inputs), (*packed, *(constants or ())))
+
+        structure, _ = call(slices, states)
+        count = len(tree.flatten(structure))
+        if mask is None:
+            carried = [None] * count + self._take(states)
+        else:  # a masked step repeats the last output, which therefore is a state too
+            here = tf.cast(tf.gather(mask, 0, axis=axis), tf.bool)
+            slices.append(here if len(here.shape) == 2 else tf.expand_dims(here, -1))
+            batch = tf.shape(slices[0])[0]
+            carried = self._take([zeros_like_output(output, batch) for output in tree.flatten(structure)] + states)
+        after = make_step(call, count, mask is not None, zero_output_for_mask)(slices, carried)
+        self.new += after[count if mask is None else 0 :]
+        last = tree.pack_sequence_as(structure, after[:count])
+        outputs = tree.map_structure(lambda output: tf.expand_dims(output, axis), last)
+        return last, outputs, list(tree.pack_sequence_as(tuple(initial_states), after[count:]))
+
+    def _take(self, initial):
+        self.initial += initial
+        if self.given is None:
+            return initial
+        taken, self.given = self.given[: len(initial)], self.given[len(initial) :]
+        return taken
+
+
+def _refuse_what_needs_the_whole(model):
+    for layer in all_layers(model):
+        if getattr(layer, "go_backwards", False):
+            raise NotSteppableError(f"Layer {layer.name!r} reads the sequence from its end.")
+
+
+def _inputs_in_time(model):
+    """The names of the inputs that have an axis of time: those of open length, or else those with features, or all."""
+    ranked = [(len(tensor.shape), tensor) for tensor in model.inputs]
+    open_length = [tensor.name for rank, tensor in ranked if rank > 1 and tensor.shape[1] is None]
+    with_features = [tensor.name for rank, tensor in ranked if rank > 2]
+    names = open_length or with_features or [tensor.name for rank, tensor in ranked if rank == 2]
+    if not names:
+        raise NotSteppableError(f"No input of {model.name!r} has an axis of time.")
+    return names
+
+
+def _specs(model, in_time):
+    """The inputs of a single time step, without the axis of time."""
+    shapes = {tensor.name: list(tensor.shape) for tensor in model.inputs}
+    for name in in_time:
+        del shapes[name][1]
+    return {tensor.name: tf.TensorSpec(shapes[tensor.name], tensor.dtype, name=tensor.name) for tensor in model.inputs}
+
+
+def _find_states(model, in_time):
+    """The specifications of all states, after a check that they begin as zeros whatever the inputs are."""
+
+    def begin(**inputs):
+        one = OneStep()
+        _call(model, in_time, inputs, one)
+        return one.initial
+
+    function = tf.function(begin, autograph=False).get_concrete_function(**_specs(model, in_time))
+    if not function.structured_outputs:
+        raise NotSteppableError(f"{model.name!r} has no recurrent layer.")
+    for seed in range(2):
+        values = function(**_examples(_specs(model, in_time), 2, np.random.default_rng(seed)))
+        if any(np.any(value) for value in values):
+            raise NotSteppableError(f"A recurrent layer of {model.name!r} begins with states other than zeros.")
+    return [
+        tf.TensorSpec(state.shape, state.dtype, name=f"state_{number}")
+        for number, state in enumerate(function.structured_outputs)
+    ]
+
+
+def _trace(model, in_time, states):
+    named = {state.name: state for state in states}
+    taken = sorted(set(named) & {*input_names(model), *output_names(model)})
+    if taken:
+        raise NotSteppableError(f"An input or output of {model.name!r} has the name of a state: {', '.join(taken)}.")
+
+    def step(**inputs):
+        one = OneStep([inputs[name] for name in named])
+        outputs = _call(model, in_time, {name: inputs[name] for name in input_names(model)}, one)
+        results = {**outputs, **dict(zip(named, one.new, strict=True))}
+        return {name: tf.identity(value, name=name) for name, value in results.items()}
+
+    return tf.function(step, autograph=False).get_concrete_function(**_specs(model, in_time), **named)
+
+
+def _call(model, in_time, inputs, one):
+    """The outputs of a model for one time step, by name, without their axis of time."""
+    inputs = {name: tf.expand_dims(value, 1) if name in in_time else value for name, value in inputs.items()}
+    structure = tree.pack_sequence_as(model.input, [inputs[name] for name in input_names(model)])
+    values = [(variable, variable.value) for variable in model.variables]
+    with inference(model), recurrent_loop(one.rnn, unrolled_too=True), keras.StatelessScope(state_mapping=values):
+        outputs = tree.flatten(model.call(structure, training=False))
+    lengths = {tensor.shape[1] for tensor in model.inputs if tensor.name in in_time} - {1}
+    named = zip(output_names(model), outputs, model.outputs, strict=True)
+    return {name: _without_time(value, whole, lengths) for name, value, whole in named}
+
+
+def _without_time(value, whole, lengths):
+    """An output of one time step without its axis of time, if that of the whole sequence has one."""
+    in_time = len(value.shape) > 1 and value.shape[1] == 1 and whole.shape[1] in lengths
+    return tf.squeeze(value, 1) if in_time else value
+
+
+def _examples(specs, batch, random, length=None):
+    """Random values for a signature: tokens 0 and 1, real numbers, truth values."""
+    values = {}
+    for name, spec in specs.items():
+        open_sizes = [batch, *[length or 1] * len(spec.shape)]
+        shape = [size or open_sizes[axis] for axis, size in enumerate(spec.shape)]
+        drawn = random.normal(size=shape) if spec.dtype.is_floating else random.integers(0, 2, shape)
+        values[name] = tf.cast(drawn, spec.dtype)
+    return values
+
+
+def _compare(model, in_time, sequence, step, states):
+    """Checks that the last of some steps, or each where the output has an axis of time, gives what the whole gives."""
+    random = np.random.default_rng(0)
+    specs = sequence.structured_input_signature[1]
+    inputs = _examples(specs, 2, random, STEPS)
+    expected = sequence(**inputs)
+    batch, length = inputs[in_time[0]].shape[:2]
+    carried = {state.name: tf.zeros([state.shape[0] or batch, *state.shape[1:]], state.dtype) for state in states}
+    answers = []
+    for time in range(length):
+        results = step(
+            **{name: value[:, time] if name in in_time else value for name, value in inputs.items()}, **carried
+        )
+        carried = {name: results[name] for name in carried}
+        answers.append(results)
+    for name in output_names(model):
+        stepped, whole = [answer[name].numpy() for answer in answers], expected[name].numpy()
+        stepped = np.stack(stepped, 1) if whole.ndim > stepped[0].ndim else stepped[-1]
+        difference = np.abs(stepped - whole).max() if stepped.shape == whole.shape else np.inf
+        if not difference <= TOLERANCE * max(1.0, np.abs(whole).max()):
+            raise NotSteppableError(
+                f"{model.name!r} does not answer from its states alone: after {length} single steps its output "
+                f"{name!r} differs by {difference:.2g} from that for the {length} steps at once."
+            )
