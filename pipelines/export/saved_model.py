@@ -13,12 +13,12 @@ from ..files import whole
 from .errors import ExportError
 from .keras_backend import check_keras
 from .terminal import captured_output
-from .tracing import save, trace
+from .tracing import as_functional, from_the_start, save, trace
 
 SIGNATURE = "serving_default"
 
 
-def export_saved_model(model, path, serve=None):
+def export_saved_model(model, path, serve=None, inputs=None):
     """Writes a Keras model as a SavedModel that needs TensorFlow alone.
 
     The SavedModel has one signature, `serving_default`, that takes what the model takes, under the same input names.
@@ -26,14 +26,15 @@ def export_saved_model(model, path, serve=None):
     float32. An older folder at `path` is replaced when the new one is complete.
 
     Args:
-        model: A built Functional or Sequential Keras model.
+        model: A built Keras model: Functional, Sequential, or a subclass of `keras.Model`.
         path: The folder to write.
         serve: Optional function, made of TensorFlow operations, from the output (or outputs) of the model to a dict of
             named tensors. By default the outputs carry the names that they have in the model.
+        inputs: For a subclass of `keras.Model`, what it is called with, as in `export_tflite`.
 
     Raises:
-        ValueError: If the model is not built, is neither Functional nor Sequential, or has an input name that cannot
-            stand in a signature.
+        ValueError: If the model is not built, a subclassed model has no known inputs, or an input name cannot stand in
+            a signature.
         ExportError: If the model cannot be saved, or if what was saved holds a cuDNN kernel or a path of this machine.
 
     Example:
@@ -53,8 +54,9 @@ def export_saved_model(model, path, serve=None):
     ```
     """
     check_keras()
+    model = as_functional(model, inputs)
     with whole(Path(path)) as folder:
-        with captured_output():
+        with captured_output(), from_the_start(model):
             module, function = trace(model, SIGNATURE, serve)
             options = tf.saved_model.SaveOptions(experimental_debug_stripper=True)
             save(module, folder, {SIGNATURE: function}, options)

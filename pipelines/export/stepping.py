@@ -8,7 +8,7 @@ from keras import tree
 from .errors import NotSteppableError
 from .keras_backend import all_layers, recurrent_loop
 from .loop import make_step, zeros_like_output
-from .tracing import inference, input_names, output_names
+from .tracing import inference, input_names, output_names, values
 
 STEPS = 5
 """Over how many time steps a stepped model is compared with the whole one, where the model leaves their number open."""
@@ -140,8 +140,8 @@ def _find_states(model, in_time):
     if not function.structured_outputs:
         raise NotSteppableError(f"{model.name!r} has no recurrent layer.")
     for seed in range(2):
-        values = function(**_examples(_specs(model, in_time), 2, np.random.default_rng(seed)))
-        if any(np.any(value) for value in values):
+        initial = function(**_examples(_specs(model, in_time), 2, np.random.default_rng(seed)))
+        if any(np.any(value) for value in initial):
             raise NotSteppableError(f"A recurrent layer of {model.name!r} begins with states other than zeros.")
     return [
         tf.TensorSpec(state.shape, state.dtype, name=f"state_{number}")
@@ -168,8 +168,8 @@ def _call(model, in_time, inputs, one):
     """The outputs of a model for one time step, by name, without their axis of time."""
     inputs = {name: tf.expand_dims(value, 1) if name in in_time else value for name, value in inputs.items()}
     structure = tree.pack_sequence_as(model.input, [inputs[name] for name in input_names(model)])
-    values = [(variable, variable.value) for variable in model.variables]
-    with inference(model), recurrent_loop(one.rnn, unrolled_too=True), keras.StatelessScope(state_mapping=values):
+    scope = keras.StatelessScope(state_mapping=values(model))
+    with inference(model), recurrent_loop(one.rnn, unrolled_too=True), scope:
         outputs = tree.flatten(model.call(structure, training=False))
     lengths = {tensor.shape[1] for tensor in model.inputs if tensor.name in in_time} - {1}
     named = zip(output_names(model), outputs, model.outputs, strict=True)
@@ -184,13 +184,13 @@ def _without_time(value, whole, lengths):
 
 def _examples(specs, batch, random, length=None):
     """Random values for a signature: tokens 0 and 1, real numbers, truth values."""
-    values = {}
+    examples = {}
     for name, spec in specs.items():
         open_sizes = [batch, *[length or 1] * len(spec.shape)]
         shape = [size or open_sizes[axis] for axis, size in enumerate(spec.shape)]
         drawn = random.normal(size=shape) if spec.dtype.is_floating else random.integers(0, 2, shape)
-        values[name] = tf.cast(drawn, spec.dtype)
-    return values
+        examples[name] = tf.cast(drawn, spec.dtype)
+    return examples
 
 
 def _compare(model, in_time, sequence, step, states):

@@ -10,10 +10,10 @@ from ..files import whole
 from . import int8, loop
 from .errors import ExportError, NotSteppableError
 from .flatbuffer import require_builtin_only
-from .keras_backend import check_keras, folded_time_distributed, recurrent_loop, unrolled_loop
+from .keras_backend import all_layers, check_keras, folded_time_distributed, recurrent_loop, unrolled_loop
 from .stepping import trace_step
 from .terminal import captured_output
-from .tracing import as_functional, save, trace
+from .tracing import as_functional, from_the_start, save, trace
 
 SIGNATURES = ("sequence", "step")
 QUANTIZATIONS = (None, "dynamic_range", "float16", "int8")
@@ -69,11 +69,15 @@ def export_tflite(model, path, quantization=None, representative_data=None, sign
     check_keras()
     model = as_functional(model, inputs)
     data = int8.check_data(model, representative_data) if quantization == "int8" else None
-    with captured_output() as output, folded_time_distributed():
+    with captured_output() as output, folded_time_distributed(), from_the_start(model):
         module, functions = _trace_signatures(model, wanted)
         if data is not None:
             functions = _without_loops(model, module, functions, wanted)
-        content = _convert(module, functions, quantization, data, output)
+
+        def reason(error):
+            return _reason(f"{error}\n{output()}", all_layers(model))
+
+        content = _convert(module, functions, quantization, data, reason)
     require_builtin_only(content)
     with whole(Path(path)) as temporary:
         temporary.write_bytes(content)
@@ -119,7 +123,7 @@ def _without_loops(model, module, functions, wanted):
     return functions
 
 
-def _convert(module, functions, quantization, data, output):
+def _convert(module, functions, quantization, data, reason):
     with tempfile.TemporaryDirectory() as folder:
         saved = str(Path(folder) / "traced")
         save(module, saved, functions)
@@ -134,13 +138,24 @@ def _convert(module, functions, quantization, data, output):
         try:
             return converter.convert()
         except Exception as error:
-            raise ExportError(_reason(f"{error}\n{output()}")) from error
+            raise ExportError(reason(error)) from error
 
 
-def _reason(text):
-    """Says in one sentence why a conversion failed, and names the operations that are at fault."""
+def _reason(text, layers):
+    """Says in one sentence why a conversion failed, and names the operations that are at fault and their layers."""
     names = sorted(set(re.findall(r"'tf\.(\w+)' op", text)) | set(re.findall(r"^\s*tf\.(\w+)\(", text, re.M)))
     if names:
-        return f"TensorFlow Lite has no builtin operation for {', '.join(names)}; the model cannot be exported."
+        faults = [f"{name}{_in_layers(name, text, layers)}" for name in names]
+        return f"TensorFlow Lite has no builtin operation for {', '.join(faults)}; the model cannot be exported."
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return f"TensorFlow Lite cannot convert this model: {lines[0] if lines else 'no reason given'}"
+
+
+def _in_layers(operation, text, layers):
+    """The layers in which an operation stands, found in the scopes that the converter tells."""
+    known = {layer.name for layer in layers}
+    found = set()
+    for scope in re.findall(rf'"{operation}:", "([^"@]+)@', text):
+        parts = [name for part in scope.split("/") for name in (part, re.sub(r"_\d+$", "", part)) if name in known]
+        found |= set(parts[-1:])
+    return f" (in layer {', '.join(map(repr, sorted(found)))})" if found else ""

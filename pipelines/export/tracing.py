@@ -29,23 +29,25 @@ def trace(model, name, serve=None):
     Raises:
         ValueError: If the model is not built, neither Functional nor Sequential, or has an input name that cannot
             stand in a signature.
-        ExportError: If a layer of the model is stateful.
+        ExportError: If a layer of the model is stateful and its batch is not fixed.
     """
     model = as_functional(model)
-    _refuse_stateful(model)
-    trainable = [variable.value for variable in model.trainable_variables]
-    non_trainable = [variable.value for variable in model.non_trainable_variables]
+    states = stateful_states(model)
     names = input_names(model)
 
     def infer(**inputs):
         structure = keras.tree.pack_sequence_as(model.input, [inputs[name] for name in names])
-        outputs, _ = model.stateless_call(trainable, non_trainable, structure, training=False)
+        with keras.StatelessScope(state_mapping=values(model)) as scope:
+            outputs = model(structure, training=False)
+            after = [scope.get_current_value(state) for state in states]
+        for state, value in zip(states, after, strict=True):
+            state.value.assign(value)
         named = serve(outputs) if serve else dict(zip(output_names(model), keras.tree.flatten(outputs), strict=True))
         return {key: tf.identity(value, name=key) for key, value in named.items()}
 
     infer.__name__ = name
     module = tf.Module(name=name)
-    module.held = [*trainable, *non_trainable, *_lookup_tables(model)]
+    module.held = [*(value for _, value in values(model)), *_lookup_tables(model)]
     module.serve = serve
     specs = {tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype, name=tensor.name) for tensor in model.inputs}
     with inference(model):
@@ -106,7 +108,12 @@ def _called_with(model, inputs):
 
 
 def output_names(model):
-    """The output names of a Functional model, made unique: a layer that returns three tensors gives `x, x_1, x_2`."""
+    """The output names of a Functional model: the keys of its dict, or its layers' names, made unique.
+
+    A layer that returns three tensors gives `x, x_1, x_2`.
+    """
+    if isinstance(model.output, dict) and not any(map(keras.tree.is_nested, model.output.values())):
+        return sorted(model.output)
     names = []
     for name in model.output_names:
         numbered = (f"{name}_{number}" for number in itertools.count(1) if f"{name}_{number}" not in model.output_names)
@@ -138,12 +145,34 @@ def _in_float32(model):
             layer.dtype_policy = policy
 
 
-def _refuse_stateful(model):
+def values(model):
+    """Pairs `(variable, its value)` of all variables of a model, and of the states that its stateful layers keep."""
+    return [(variable, variable.value) for variable in [*model.variables, *stateful_states(model)]]
+
+
+def stateful_states(model):
+    """The variables in which stateful layers keep their states from one call to the next."""
+    states = []
     for layer in all_layers(model):
-        if getattr(layer, "stateful", False):
-            raise ExportError(
-                f"Layer {layer.name!r} is stateful. Build the same model with `stateful=False` and copy the weights."
-            )
+        if getattr(layer, "stateful", False) and hasattr(layer, "states"):
+            if layer.states is None:
+                raise ExportError(f"Layer {layer.name!r} is stateful: fix the batch, `keras.Input(batch_shape=...)`.")
+            states += keras.tree.flatten(layer.states)
+    return states
+
+
+@contextlib.contextmanager
+def from_the_start(model):
+    """Within this context the states that stateful layers keep are zeros, as the exported model begins."""
+    states = stateful_states(model)
+    kept = [state.numpy() for state in states]
+    try:
+        for state, value in zip(states, kept, strict=True):
+            state.assign(value * 0)
+        yield
+    finally:
+        for state, value in zip(states, kept, strict=True):
+            state.assign(value)
 
 
 def _lookup_tables(model):

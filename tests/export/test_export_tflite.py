@@ -6,6 +6,7 @@ import pytest
 from export_models import FEATURES, assert_same, randomise, runner, softmax_rows
 from keras import layers, ops
 
+from keras_recurrent.layers import PeepholeLSTM
 from keras_recurrent.pipelines.export import ExportError, export_tflite
 
 SIZES = [(2, 5), (3, 70), (1, 32), (2, 64), (3, 1)]
@@ -95,6 +96,93 @@ def test_mask_of_an_embedding_and_last_output_only(tmp_path, random):
         assert_same(model, tmp_path / "model.tflite", inputs.astype("int32"))
 
 
+@pytest.mark.parametrize("merge_mode", ["concat", "sum", "mul", "ave", None])
+def test_bidirectional_of_every_merge_mode_and_with_states(merge_mode, tmp_path, random):
+    x = keras.Input((None, FEATURES), name="x")
+    options = {"return_sequences": merge_mode != "sum", "return_state": merge_mode == "ave"}
+    model = randomise(keras.Model(x, layers.Bidirectional(layers.LSTM(4, **options), merge_mode=merge_mode)(x)))
+    export_tflite(model, tmp_path / "model.tflite")
+    for batch, time in [(2, 5), (3, 40)]:
+        assert_same(model, tmp_path / "model.tflite", random.normal(size=(batch, time, FEATURES)).astype("float32"))
+
+
+def pictures(*parts):
+    return randomise(keras.Sequential([keras.Input((None, 6, 6, 2), name="x"), *parts]))
+
+
+OF_PICTURES = {
+    "ConvLSTM2D": lambda: pictures(layers.ConvLSTM2D(3, 3, padding="same", return_sequences=True)),
+    "its last picture": lambda: pictures(layers.ConvLSTM2D(3, 3)),
+    "features of each": lambda: pictures(
+        layers.TimeDistributed(layers.Conv2D(3, 3)), layers.TimeDistributed(layers.GlobalMaxPooling2D()), layers.GRU(3)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OF_PICTURES)
+def test_sequences_of_pictures(name, tmp_path, random):
+    model = OF_PICTURES[name]()
+    export_tflite(model, tmp_path / "model.tflite")
+    for batch, time in [(2, 5), (1, 35)]:
+        assert_same(model, tmp_path / "model.tflite", random.normal(size=(batch, time, 6, 6, 2)).astype("float32"))
+
+
+class Spread(keras.Model):
+    """A subclassed model with a dict of inputs and of outputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.recurrent, self.dense = layers.LSTM(4), layers.Dense(2)
+
+    def call(self, inputs):
+        hidden = self.recurrent(inputs["x"])
+        return {"hidden": hidden, "answer": self.dense(hidden)}
+
+
+def test_subclassed_model_with_dicts(tmp_path, random):
+    model = Spread()
+    export_tflite(model, tmp_path / "model.tflite", inputs={"x": keras.Input((None, FEATURES), name="x")})
+    x = random.normal(size=(3, 7, FEATURES)).astype("float32")
+    answers, expected = runner(tmp_path / "model.tflite")(x=x), model({"x": x})
+    assert set(answers) == {"hidden", "answer"}
+    for name in answers:
+        np.testing.assert_allclose(answers[name], expected[name], atol=1e-5)
+
+
+def test_subclassed_model_that_was_called_with_one_tensor(tmp_path, random):
+    class Chain(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.parts = [layers.GRU(4, return_sequences=True), layers.Dense(2)]
+
+        def call(self, inputs):
+            for part in self.parts:
+                inputs = part(inputs)
+            return inputs
+
+    model = Chain()
+    x = random.normal(size=(3, 7, FEATURES)).astype("float32")
+    expected = model(x)
+    export_tflite(model, tmp_path / "model.tflite")
+    np.testing.assert_allclose(runner(tmp_path / "model.tflite")(inputs=x)["chain"], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("layer", [layers.LSTM, layers.GRU, PeepholeLSTM])
+def test_stateful_layers_go_on_where_the_call_before_ended(layer, tmp_path, random):
+    x = keras.Input(batch_shape=(1, None, FEATURES), name="x")
+    model = randomise(keras.Model(x, layer(5, stateful=True, return_sequences=True)(x)))
+    model(random.normal(size=(1, 3, FEATURES)))
+    before = [np.array(state) for state in model.layers[1].states]
+    export_tflite(model, tmp_path / "model.tflite", signatures="sequence")
+    for state, value in zip(model.layers[1].states, before, strict=True):
+        np.testing.assert_array_equal(state, value)
+    model.layers[1].reset_states()
+    run = runner(tmp_path / "model.tflite")
+    for time in (5, 40, 1):
+        part = random.normal(size=(1, time, FEATURES)).astype("float32")
+        np.testing.assert_allclose(next(iter(run(x=part).values())), model(part), atol=1e-5)
+
+
 def test_named_inputs_and_outputs_of_an_encoder_and_decoder(tmp_path, random):
     source = keras.Input((None,), dtype="int32", name="source")
     target = keras.Input((None, FEATURES), name="target")
@@ -175,8 +263,8 @@ class Erf(layers.Layer):
 
 
 def test_the_gate_names_what_is_not_builtin_and_leaves_no_file(tmp_path):
-    with pytest.raises(ExportError, match="Erf"):
-        export_tflite(sequential(layers.LSTM(4), Erf()), tmp_path / "folder" / "model.tflite")
+    with pytest.raises(ExportError, match=r"Erf \(in layer 'strange'\);"):
+        export_tflite(sequential(layers.LSTM(4), Erf(name="strange")), tmp_path / "folder" / "model.tflite")
     assert list(tmp_path.rglob("*.tflite*")) == []
 
 
@@ -218,9 +306,10 @@ def test_wrong_use_is_said_in_words(tmp_path, monkeypatch):
     dashed = keras.Input((None, FEATURES), name="a-b")
     with pytest.raises(ValueError, match="'a-b'"):
         export_tflite(keras.Model(dashed, layers.LSTM(4)(dashed)), path)
-    fixed = keras.Input(batch_shape=(1, 5, FEATURES))
-    with pytest.raises(ExportError, match="stateful"):
-        export_tflite(keras.Model(fixed, layers.LSTM(4, stateful=True)(fixed)), path)
+    unknown = Spread()
+    unknown({"x": np.zeros((1, 5, FEATURES), "float32")})
+    with pytest.raises(ValueError, match="Give `inputs`"):
+        export_tflite(unknown, path)
     monkeypatch.setattr(keras, "__version__", "3.99.0")
     with pytest.raises(ExportError, match=r"3\.99\.0"):
         export_tflite(sequential(layers.LSTM(4)), path)
