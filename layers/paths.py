@@ -15,6 +15,7 @@ import contextvars
 import keras
 from keras import ops
 
+from .checks import invalid
 from .keras_private import backend
 
 PATHS = ("loop", "compiled", "parallel", "fused")
@@ -178,6 +179,10 @@ def _fused(layer, sequences, states, mask, noise, training):
 
 
 def _refuse_if_wanted(layer, path):
+    if path == "fused" and getattr(layer, "use_cudnn", None) is True:
+        raise invalid(
+            layer, "use_cudnn", "'auto' or False, since the backend has no kernel for these arguments and inputs", True
+        )
     if _wanted.get() == path != "loop":
         raise ValueError(
             f"{layer.__class__.__name__} {layer.name!r} cannot take the path {path!r} with these arguments and inputs."

@@ -42,6 +42,10 @@ BAD_CALLS = {
         ["unroll", "time dimension"],
     ),
     "stateful with an unknown batch": (lambda: GRU(3, stateful=True)(keras.Input((3, 4))), ["stateful", "batch"]),
+    "a kernel that this machine does not have": (
+        lambda: LSTM(3, use_cudnn=True, zoneout=0.1)(X),
+        ["use_cudnn", "LSTM", "'auto' or False", "got True"],
+    ),
     "no such path": (lambda: _on("parallel", GRU(3)), ["GRU", "'parallel'"]),
 }
 
