@@ -85,8 +85,11 @@ def test_the_readme_names_every_layer():
         assert name == "paths" or f"`{name.removesuffix('Cell')}`" in README
 
 
-def test_the_export_example_of_the_readme_runs(tmp_path):
-    (example,) = [block for block in re.findall(r"```python\n(.+?)```", README, re.S) if "check_export(" in block]
+def test_the_export_examples_of_the_readme_run(tmp_path):
+    blocks = re.findall(r"```python\n(.+?)```", README, re.S)
+    (export,) = [block for block in blocks if "check_export(" in block]
+    (stream,) = [block for block in blocks if "StreamingModel(" in block]
+    example = f"{export}\n{stream}\nprint(scores.shape == (1, 10))"
     done = subprocess.run(
         [sys.executable, "-c", example],
         cwd=tmp_path,
@@ -94,7 +97,7 @@ def test_the_export_example_of_the_readme_runs(tmp_path):
         capture_output=True,
         text=True,
     )
-    assert done.stdout.strip().endswith("True"), done.stderr
+    assert done.stdout.split()[-2:] == ["True", "True"], done.stderr
 
 
 def test_the_loading_code_of_the_card_runs(finished):

@@ -1,22 +1,18 @@
 """Export of a Keras model to TensorFlow Lite."""
 
-import re
-import tempfile
 from pathlib import Path
-
-import tensorflow as tf
 
 from ..files import whole
 from . import int8, loop
+from .converter import check_quantization, convert
 from .errors import ExportError, NotSteppableError
 from .flatbuffer import require_builtin_only
-from .keras_backend import all_layers, check_keras, folded_time_distributed, recurrent_loop, unrolled_loop
+from .keras_backend import check_keras, folded_time_distributed, recurrent_loop, unrolled_loop
 from .stepping import trace_step
 from .terminal import captured_output
-from .tracing import as_functional, from_the_start, save, trace
+from .tracing import as_functional, from_the_start, trace
 
 SIGNATURES = ("sequence", "step")
-QUANTIZATIONS = (None, "dynamic_range", "float16", "int8")
 
 
 def export_tflite(model, path, quantization=None, representative_data=None, signatures=None, inputs=None):
@@ -62,9 +58,7 @@ def export_tflite(model, path, quantization=None, representative_data=None, sign
     interpreter.get_signature_runner("sequence")(rows=x)["scores"]
     ```
     """
-    if quantization not in QUANTIZATIONS:
-        choices = ", ".join(repr(choice) for choice in QUANTIZATIONS)
-        raise ValueError(f"Unknown quantization {quantization!r}; choose from {choices}.")
+    check_quantization(quantization)
     wanted = _check_signatures(signatures)
     check_keras()
     model = as_functional(model, inputs)
@@ -73,11 +67,7 @@ def export_tflite(model, path, quantization=None, representative_data=None, sign
         module, functions = _trace_signatures(model, wanted)
         if data is not None:
             functions = _without_loops(model, module, functions, wanted)
-
-        def reason(error):
-            return _reason(f"{error}\n{output()}", all_layers(model))
-
-        content = _convert(module, functions, quantization, data, reason)
+        content = convert(module, functions, [model], quantization, output, data)
     require_builtin_only(content)
     with whole(Path(path)) as temporary:
         temporary.write_bytes(content)
@@ -121,41 +111,3 @@ def _without_loops(model, module, functions, wanted):
             "it cannot be stepped."
         )
     return functions
-
-
-def _convert(module, functions, quantization, data, reason):
-    with tempfile.TemporaryDirectory() as folder:
-        saved = str(Path(folder) / "traced")
-        save(module, saved, functions)
-        if quantization == "int8":
-            return int8.convert(saved, functions, data)
-        converter = tf.lite.TFLiteConverter.from_saved_model(saved, signature_keys=[*functions])
-        converter._experimental_unfold_large_splat_constant = True
-        if quantization:
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if quantization == "float16":
-            converter.target_spec.supported_types = [tf.float16]
-        try:
-            return converter.convert()
-        except Exception as error:
-            raise ExportError(reason(error)) from error
-
-
-def _reason(text, layers):
-    """Says in one sentence why a conversion failed, and names the operations that are at fault and their layers."""
-    names = sorted(set(re.findall(r"'tf\.(\w+)' op", text)) | set(re.findall(r"^\s*tf\.(\w+)\(", text, re.M)))
-    if names:
-        faults = [f"{name}{_in_layers(name, text, layers)}" for name in names]
-        return f"TensorFlow Lite has no builtin operation for {', '.join(faults)}; the model cannot be exported."
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return f"TensorFlow Lite cannot convert this model: {lines[0] if lines else 'no reason given'}"
-
-
-def _in_layers(operation, text, layers):
-    """The layers in which an operation stands, found in the scopes that the converter tells."""
-    known = {layer.name for layer in layers}
-    found = set()
-    for scope in re.findall(rf'"{operation}:", "([^"@]+)@', text):
-        parts = [name for part in scope.split("/") for name in (part, re.sub(r"_\d+$", "", part)) if name in known]
-        found |= set(parts[-1:])
-    return f" (in layer {', '.join(map(repr, sorted(found)))})" if found else ""

@@ -1,0 +1,76 @@
+"""TensorFlow Lite's converter, and what its errors say."""
+
+import re
+import tempfile
+from pathlib import Path
+
+import tensorflow as tf
+
+from . import int8
+from .errors import ExportError
+from .keras_backend import all_layers
+from .tracing import save
+
+QUANTIZATIONS = (None, "dynamic_range", "float16", "int8")
+
+
+def check_quantization(quantization, choices=QUANTIZATIONS):
+    """Checks that there is such a quantisation.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if quantization not in choices:
+        raise ValueError(f"Unknown quantization {quantization!r}; choose from {', '.join(map(repr, choices))}.")
+
+
+def convert(module, functions, models, quantization, output, data=None):
+    """The bytes of a TensorFlow Lite file.
+
+    Args:
+        module: What holds the weights.
+        functions: Concrete functions by signature.
+        models: The Keras models in them, whose layers an error shall name.
+        quantization: One of `QUANTIZATIONS`.
+        output: Function that tells what the converter has printed so far.
+        data: Representative data by input name, for int8.
+
+    Raises:
+        ExportError: If the converter refuses.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        saved = str(Path(folder) / "traced")
+        save(module, saved, functions)
+        if quantization == "int8":
+            return int8.convert(saved, functions, data)
+        converter = tf.lite.TFLiteConverter.from_saved_model(saved, signature_keys=[*functions])
+        converter._experimental_unfold_large_splat_constant = True
+        if quantization:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if quantization == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        try:
+            return converter.convert()
+        except Exception as error:
+            layers = [layer for model in models for layer in all_layers(model)]
+            raise ExportError(_reason(f"{error}\n{output()}", layers)) from error
+
+
+def _reason(text, layers):
+    """Says in one sentence why a conversion failed, and names the operations that are at fault and their layers."""
+    names = sorted(set(re.findall(r"'tf\.(\w+)' op", text)) | set(re.findall(r"^\s*tf\.(\w+)\(", text, re.M)))
+    if names:
+        faults = [f"{name}{_in_layers(name, text, layers)}" for name in names]
+        return f"TensorFlow Lite has no builtin operation for {', '.join(faults)}; the model cannot be exported."
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return f"TensorFlow Lite cannot convert this model: {lines[0] if lines else 'no reason given'}"
+
+
+def _in_layers(operation, text, layers):
+    """The layers in which an operation stands, found in the scopes that the converter tells."""
+    known = {layer.name for layer in layers}
+    found = set()
+    for scope in re.findall(rf'"{operation}:", "([^"@]+)@', text):
+        parts = [name for part in scope.split("/") for name in (part, re.sub(r"_\d+$", "", part)) if name in known]
+        found |= set(parts[-1:])
+    return f" (in layer {', '.join(map(repr, sorted(found)))})" if found else ""
