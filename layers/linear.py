@@ -10,6 +10,7 @@ class LinearRecurrentCell(RecurrentCell):
 
     float32_states = True
     compiled_training = True
+    parallel_of_open_time = True
 
     def __init__(self, units, **kwargs):
         super().__init__(units, **kwargs)

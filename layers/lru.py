@@ -94,7 +94,7 @@ class LRUCell(LinearRecurrentCell):
         """All time steps at once: `(outputs, new_states)`."""
         projected = self.in_state_dtype(self.project(sequences))
         a, b = self.coefficients(projected)
-        h = linear_scan(a + ops.zeros_like(b), b, states[0], product, conjugate)
+        h = linear_scan(a[None, None], b, states[0], product, conjugate)
         return self.read(projected, h), (h[:, -1],)
 
 

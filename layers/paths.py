@@ -17,21 +17,23 @@ from keras import ops
 
 from .checks import invalid
 from .keras_private import backend
+from .scan import takes_open_time
 
 PATHS = ("loop", "compiled", "parallel", "fused")
 NARROW, LONG = 4, 64
 """With so many times more units than features, and so many time steps, every cell trains faster compiled, though its
 inputs are projected twice."""
 
-_wanted = contextvars.ContextVar("path", default=None)
+_wanted = contextvars.ContextVar("path", default=(None, None))
 
 
 @contextlib.contextmanager
-def use(path):
+def use(path, otherwise=None):
     """Within this context the layers of this package take the given path.
 
     Args:
         path: One of `PATHS`.
+        otherwise: The path of layers that cannot take it; None for an error.
 
     Raises:
         ValueError: If there is no such path. A layer that cannot take it raises it when it is called.
@@ -50,7 +52,7 @@ def use(path):
     """
     if path not in PATHS:
         raise ValueError(f"Expected one of the paths {', '.join(PATHS)}, got {path!r}.")
-    token = _wanted.set(path)
+    token = _wanted.set((path, otherwise))
     try:
         yield
     finally:
@@ -71,10 +73,12 @@ def run(layer, sequences, states, mask, noise, training):
     Returns:
         Tuple `(last_output, outputs, new_states)`; without `return_sequences`, `outputs` is not to be used.
     """
-    path = _wanted.get() or choose(layer, sequences, mask, training)
+    wanted, otherwise = _wanted.get()
+    path = wanted or choose(layer, sequences, mask, training)
     if layer.unroll or (path in ("parallel", "fused") and not possible(layer, path, sequences, mask, training)):
-        _refuse_if_wanted(layer, path)
-        path = "loop"
+        if otherwise is None:
+            _refuse_if_wanted(layer, path)
+        path = otherwise or "loop"
     return _RUN[path](layer, sequences, states, mask, noise, training)
 
 
@@ -101,7 +105,8 @@ def possible(layer, path, sequences, mask, training):
     cell = layer.cell
     zoned = any(cell.zoneout) if isinstance(cell.zoneout, list) else cell.zoneout
     if path == "parallel":
-        return hasattr(cell, "parallel") and mask is None and not zoned and sequences.shape[1] is not None
+        length = sequences.shape[1] is not None or (cell.parallel_of_open_time and takes_open_time())
+        return hasattr(cell, "parallel") and mask is None and not zoned and length
     dropped = training and cell.recurrent_dropout
     return getattr(layer, "use_cudnn", False) is not False and not dropped and not zoned
 
@@ -183,7 +188,7 @@ def _refuse_if_wanted(layer, path):
         raise invalid(
             layer, "use_cudnn", "'auto' or False, since the backend has no kernel for these arguments and inputs", True
         )
-    if _wanted.get() == path != "loop":
+    if _wanted.get()[0] == path != "loop":
         raise ValueError(
             f"{layer.__class__.__name__} {layer.name!r} cannot take the path {path!r} with these arguments and inputs."
         )

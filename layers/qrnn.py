@@ -17,6 +17,8 @@ class QRNNCell(Gated, LinearRecurrentCell):
     next one first: its size does not depend on the number of features, which a cell knows only when it is built.
     """
 
+    parallel_of_open_time = False
+
     gates = ("z", "f", "o")
     memory_gates = {"f": 1}
 

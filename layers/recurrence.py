@@ -59,6 +59,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     """Whether training is faster where XLA compiles the whole loop; see `paths.py`."""
     parallel_everywhere = False
     """Whether the path over all time steps at once is the fastest on a CPU too."""
+    parallel_of_open_time = False
+    """Whether that path needs no static number of time steps itself, but for the scan in it."""
 
     def __init__(
         self,

@@ -59,9 +59,9 @@ class RGLRUCell(LinearRecurrentCell):
     def coefficients(self, projected):
         """The tensors `(a, sqrt(1 - a^2), i * x)`, for one time step or for all."""
         x, gates = projected
-        r, i = ops.split(ops.sigmoid(gates), 2, axis=-1)
+        r, i = ops.split(ops.sigmoid(gates), 2, axis=-1)  # and 1 - a^2 so that TensorFlow Lite loses no digits of it
         log_a = -SHARPNESS * r * ops.softplus(self.in_state_dtype(self.recurrent_parameter))
-        return ops.exp(log_a), root(-ops.expm1(2 * log_a)), i * x
+        return ops.exp(log_a), root(-ops.tanh(log_a) * (1 + ops.exp(2 * log_a))), i * x
 
     def step(self, projected, h, started):
         a, scale, x = self.coefficients(projected)

@@ -1,6 +1,11 @@
 """Linear recurrences, all time steps at once."""
 
+import contextlib
+import contextvars
+
 from keras import ops
+
+_scan = contextvars.ContextVar("scan", default=None)
 
 
 def linear_scan(a, b, h, product=ops.multiply, conjugate=lambda a: a):
@@ -10,8 +15,8 @@ def linear_scan(a, b, h, product=ops.multiply, conjugate=lambda a: a):
     backwards in time, so that no round is kept for it.
 
     Args:
-        a: Tensor of shape `(batch, time, size)`, with a static number of time steps.
-        b: The same.
+        a: Tensor of shape `(batch, time, size)`, with a static number of time steps; or `(1, 1, size)`.
+        b: Tensor of shape `(batch, time, size)`.
         h: The state before the first step, `(batch, size)`.
         product: What `*` means: associative, and linear in each argument.
         conjugate: Of a complex number; `product` with it is the adjoint of `product`.
@@ -20,9 +25,12 @@ def linear_scan(a, b, h, product=ops.multiply, conjugate=lambda a: a):
         `h_t` for every t, of shape `(batch, time, size)`.
     """
 
+    def from_h(a, b, h):
+        return ops.concatenate([product(a[:, :1], h[:, None]) + b[:, :1], b[:, 1:]], axis=1)
+
     @ops.custom_gradient
     def scan(a, b, h):
-        states = _double(a, ops.concatenate([product(a[:, :1], h[:, None]) + b[:, :1], b[:, 1:]], axis=1), product)
+        states = _double(a, from_h(a, b, h), product)
 
         def gradient(*args, upstream=None):
             upstream = upstream if upstream is not None else args[0]
@@ -34,7 +42,24 @@ def linear_scan(a, b, h, product=ops.multiply, conjugate=lambda a: a):
 
         return states, gradient
 
-    return scan(a, b, h)
+    if takes_open_time():
+        return _scan.get()(a, from_h(a, b, h), product)
+    return scan(ops.broadcast_to(a, ops.shape(b)), b, h)
+
+
+def takes_open_time():
+    """Whether the number of time steps may be open."""
+    return _scan.get() is not None
+
+
+@contextlib.contextmanager
+def scanned_by(function):
+    """Within this context another function `(a, b, product)` computes it, without a gradient and for any time."""
+    token = _scan.set(function)
+    try:
+        yield
+    finally:
+        _scan.reset(token)
 
 
 def _double(a, b, product):

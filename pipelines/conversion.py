@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from .errors import DataError, GateError, UsageError, first_line
 TARGETS = ("tflite", "saved_model")
 EXAMPLES, TIME = 16, 13
 """How many random examples a conversion is proven with, of what length where the model leaves it open."""
+QUANTIZATIONS = ("dynamic_range", "float16", "int8")
 
 
 def convert(
@@ -31,7 +34,7 @@ def convert(
         to: `tflite` or `saved_model`.
         quantization: As in `export_tflite`; None for a SavedModel.
         output: The file or folder to write, which must not exist; by default beside the source.
-        data: `.npy` or `.npz` file with examples, which int8 needs. None: random ones.
+        data: `.npy` or `.npz` file with examples, which int8 needs. None: random ones for the comparison.
         unsafe: Whether the file may run code of its own, as a Lambda layer does.
 
     Returns:
@@ -46,6 +49,10 @@ def convert(
         raise UsageError(f"--to {to}: choose {' or '.join(TARGETS)}.")
     if quantization is not None and to != "tflite":
         raise UsageError("--quantization goes with --to tflite only.")
+    if quantization not in (None, *QUANTIZATIONS):
+        raise UsageError(f"--quantization {quantization}: choose {', '.join(QUANTIZATIONS)}.")
+    if quantization == "int8" and data is None:
+        raise UsageError("--quantization int8 needs --data FILE: some hundred real examples, for the ranges of values.")
     output = output or source.with_name(f"{source.stem}{'' if to == 'saved_model' else '.tflite'}")
     if output.exists():
         raise UsageError(f"{output} exists and is left as it is; choose another --output.")
@@ -94,21 +101,27 @@ def _unknown_class(error: BaseException | None) -> str | None:
 
 def examples(model: Any, data: Path | None) -> dict[str, np.ndarray]:
     """What the model is tried with, by input name: from a file, or random."""
+    from .export.int8 import check_data
+    from .export.stepping import random_inputs
+
     if data is not None:
-        return _read(data, [tensor.name for tensor in model.inputs])
-    random = np.random.default_rng(0)
-    drawn = {}
-    for tensor in model.inputs:
-        shape = [EXAMPLES, *(size or TIME for size in tensor.shape[1:])]
-        real = tensor.dtype.startswith(("float", "bfloat"))
-        values = random.normal(size=shape) if real else random.integers(0, 2, shape)
-        drawn[tensor.name] = values.astype(tensor.dtype)
-    return drawn
+        try:
+            return check_data(model, _read(data, [tensor.name for tensor in model.inputs]))
+        except ValueError as error:
+            raise DataError(f"--data {data}: {error}") from error
+    if texts := [tensor.name for tensor in model.inputs if tensor.dtype == "string"]:
+        raise DataError(f"The input {', '.join(texts)} takes text: give some with --data FILE.npz.")
+    import tensorflow as tf
+
+    specs = {tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in model.inputs}
+    drawn = random_inputs(model, specs, EXAMPLES, TIME, np.random.default_rng(0))
+    return {name: value.numpy() for name, value in drawn.items()}
 
 
-def _read(path: Path, names: list[str]) -> dict[str, np.ndarray]:
+def _read(path: Path, names: list[str]) -> np.ndarray | dict[str, np.ndarray]:
     try:
         loaded = np.load(path)
+        loaded = loaded if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"--data {path}: {first_line(error)}") from error
     if isinstance(loaded, np.ndarray):
@@ -117,39 +130,61 @@ def _read(path: Path, names: list[str]) -> dict[str, np.ndarray]:
                 f"--data {path} holds one array, and the model takes {', '.join(names)}: give an .npz file."
             )
         return {names[0]: loaded}
-    if missing := sorted(set(names) - set(loaded.files)):
-        raise DataError(f"--data {path} has the arrays {sorted(loaded.files)}, and lacks {', '.join(missing)}.")
+    if missing := sorted(set(names) - set(loaded)):
+        raise DataError(f"--data {path} has the arrays {sorted(loaded)}, and lacks {', '.join(missing)}.")
     return {name: loaded[name] for name in names}
 
 
 def _write_and_prove(model: Any, to: str, quantization: str | None, output: Path, data: Path | None) -> dict[str, Any]:
     from . import files
-    from .export import check_export, export_saved_model, export_tflite, flatbuffer
-    from .export.tracing import as_functional, output_names
+    from .export import check_export, flatbuffer
+    from .export.tracing import output_names
 
-    try:
-        functional = as_functional(model)
-    except ValueError as error:
-        raise DataError(str(error)) from error
-    inputs = examples(functional, data)
+    functional, inputs = _prepared(model, data)
     kind = f"tflite_{quantization}" if quantization else to
-    with files.whole(output) as temporary:
-        try:
-            if to == "tflite":
-                given = inputs if quantization == "int8" else None
-                export_tflite(functional, temporary, quantization=quantization, representative_data=given)
-            else:
-                export_saved_model(functional, temporary / "1")
-        except ValueError as error:
-            raise UsageError(str(error)) from error
-        path = temporary if to == "tflite" else temporary / "1"
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "made"
+        path = made if to == "tflite" else made / "1"
+        _write(functional, kind, path, inputs)
         expected = dict(zip(output_names(functional), _predict(functional, inputs), strict=True))
         entry = check_export({kind: path}, inputs, expected)["artifacts"][kind]
         if not entry["passed"]:
             raise GateError(f"{output} does not give what the model gives, and is not kept: {entry['reason']}")
         entry["operations"] = flatbuffer.operations(path.read_bytes())[0] if to == "tflite" else None
+        with files.whole(output) as temporary:
+            shutil.copy(made, temporary) if made.is_file() else shutil.copytree(made, temporary)
     entry["path"] = str(output if to == "tflite" else output / "1")
     return entry
+
+
+def _prepared(model: Any, data: Path | None) -> tuple[Any, dict[str, np.ndarray]]:
+    """The model as a Functional one, and what it is tried with."""
+    from .export.tracing import as_functional, stateful_states
+
+    try:
+        functional = as_functional(model)
+    except ValueError as error:
+        raise DataError(str(error)) from error
+    if stateful_states(functional):
+        raise DataError(
+            "The model is stateful, so that no answer can be compared without those before it. In Python, call "
+            "`export_tflite` of keras_recurrent.pipelines.export."
+        )
+    return functional, examples(functional, data)
+
+
+def _write(model: Any, kind: str, path: Path, inputs: dict[str, np.ndarray]) -> None:
+    from .export import export_saved_model, export_tflite
+
+    try:
+        if kind == "saved_model":
+            export_saved_model(model, path)
+        else:
+            quantization = kind.removeprefix("tflite").removeprefix("_") or None
+            given = inputs if quantization == "int8" else None
+            export_tflite(model, path, quantization=quantization, representative_data=given)
+    except ValueError as error:
+        raise DataError(str(error)) from error
 
 
 def _predict(model: Any, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:

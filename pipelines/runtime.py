@@ -5,6 +5,7 @@ pip install ai-edge-litert numpy
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from .errors import DataError
 
-STATE = "state_"
+STATE = re.compile(r"state_\d+")
 
 
 class StreamingModel:
@@ -55,7 +56,7 @@ class StreamingModel:
     def _begin(self, runner: Any) -> None:
         self._run = runner
         details = runner.get_input_details()
-        self._states = {name: detail for name, detail in details.items() if name.startswith(STATE)}
+        self._states = {name: detail for name, detail in details.items() if STATE.fullmatch(name)}
         self._inputs = {name: detail for name, detail in details.items() if name not in self._states}
         self.reset()
 
@@ -70,17 +71,16 @@ class StreamingModel:
             Array of shape `(batch, ...)`; or, of a model with several outputs, a dict of them.
 
         Raises:
-            ValueError: If an input is missing or unknown, has another shape than the model takes, or another batch
-                size than the steps before.
+            ValueError: If an input is missing or unknown, has another shape than the model takes, another batch size
+                than the steps before or the other inputs, or values that are none of its type.
         """
         inputs = self._checked(x)
         batch = len(next(iter(inputs.values())))
-        if self._carried is None:
-            self._carried = {
-                name: np.zeros((batch, *detail["shape_signature"][1:]), detail["dtype"])
-                for name, detail in self._states.items()
-            }
-        results = self._run(**inputs, **self._carried)
+        carried = self._carried or {
+            name: np.zeros((batch, *detail["shape_signature"][1:]), detail["dtype"])
+            for name, detail in self._states.items()
+        }
+        results = self._run(**inputs, **carried)
         self._carried = {name: results.pop(name) for name in self._states}
         return next(iter(results.values())) if len(results) == 1 else results
 
@@ -99,15 +99,20 @@ class StreamingModel:
         named = x if isinstance(x, dict) else dict.fromkeys(self._inputs, x) if len(self._inputs) == 1 else {}
         if set(named) != set(self._inputs):
             raise ValueError(f"The model takes a dict of {sorted(self._inputs)}, got {sorted(named) or type(x)}.")
-        carried = None if self._carried is None else len(next(iter(self._carried.values())))
-        inputs = {}
+        before = None if self._carried is None else len(next(iter(self._carried.values())))
+        inputs: dict[str, np.ndarray] = {}
         for name, detail in self._inputs.items():
             value, shape = np.asarray(named[name]), tuple(detail["shape_signature"])
             known = [size in (-1, got) for size, got in zip(shape, value.shape, strict=False)]
             if value.ndim != len(shape) or not all(known):
                 wanted = tuple("batch" if axis == 0 else int(size) for axis, size in enumerate(shape))
                 raise ValueError(f"Input {name!r} has shape {value.shape}, expected {wanted}, without an axis of time.")
-            if carried not in (None, len(value)):
-                raise ValueError(f"Input {name!r} has a batch of {len(value)}, the steps before had {carried}; reset.")
+            others = {len(other) for other in inputs.values()} - {len(value)}
+            if before not in (None, len(value)):
+                raise ValueError(f"Input {name!r} has a batch of {len(value)}, the steps before had {before}; reset.")
+            if others:
+                raise ValueError(f"Input {name!r} has a batch of {len(value)}, another input one of {others.pop()}.")
             inputs[name] = value.astype(detail["dtype"])
+            if np.issubdtype(detail["dtype"], np.integer) and not np.array_equal(inputs[name], value):
+                raise ValueError(f"Input {name!r} takes {np.dtype(detail['dtype'])}; some of the values given are not.")
         return inputs

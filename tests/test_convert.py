@@ -70,6 +70,47 @@ def test_quantised_from_given_data(cli, quantization, random, tmp_path):
     assert "FULLY_CONNECTED" in entry["operations"]
 
 
+def test_a_fixed_batch_and_large_numbers(cli, tmp_path):
+    layers = [keras.Input(batch_shape=(4, None, 3), name="x"), keras.layers.GRU(5), keras.layers.Rescaling(5e4)]
+    keras.Sequential(layers).save(tmp_path / "model.keras")
+    for options in (["--output", tmp_path / "a.tflite"], ["--to", "saved_model"]):
+        result = cli("convert", tmp_path / "model.keras", *options)
+        assert result.exit_code == 0, result.stderr
+
+
+@pytest.mark.parametrize("quantization", [None, "dynamic_range"])
+def test_a_file_with_other_answers_is_not_kept(quantization, refused, saved, tmp_path, monkeypatch):
+    from keras_recurrent.pipelines import export
+
+    honest = export.export_tflite
+
+    def with_other_weights(model, *arguments, **options):
+        for variable in model.trainable_variables:
+            variable.assign(1.2 * variable)
+        honest(model, *arguments, **options)
+        for variable in model.trainable_variables:
+            variable.assign(variable / 1.2)
+
+    monkeypatch.setattr(export, "export_tflite", with_other_weights)
+    options = ["--quantization", quantization] if quantization else []
+    place = tmp_path / "new" / "folder"
+    refused(4, ["not kept"], "convert", tmp_path / "model.keras", "--output", place / "model.tflite", *options)
+    assert not place.parent.exists()
+
+
+def test_a_stateful_model_is_refused(refused, tmp_path):
+    layers = [keras.Input(batch_shape=(1, None, 3)), keras.layers.GRU(2, stateful=True)]
+    keras.Sequential(layers).save(tmp_path / "model.keras")
+    refused(3, ["stateful", "In Python"], "convert", tmp_path / "model.keras")
+
+
+def test_text_needs_text(refused, tmp_path):
+    text = keras.Input((), dtype="string", name="text")
+    vectors = keras.layers.TextVectorization(vocabulary=["a", "b"], output_sequence_length=4)(text)
+    keras.Model(text, keras.layers.GRU(2)(keras.layers.Embedding(4, 3)(vectors))).save(tmp_path / "model.keras")
+    refused(3, ["text takes text", "--data"], "convert", tmp_path / "model.keras")
+
+
 def test_a_file_that_runs_code_is_refused_unless_it_is_wanted(cli, refused, tmp_path):
     model = keras.Sequential([keras.Input((4, 3), name="x"), keras.layers.Lambda(lambda x: 2 * x), keras.layers.GRU(2)])
     model.save(tmp_path / "model.keras")
@@ -86,16 +127,21 @@ def test_bad_files_and_options_get_one_message_and_leave_nothing(refused, saved,
         archive.writestr("other", "")
     np.save(tmp_path / "x.npy", np.zeros((3, 8, 5)))
     np.savez(tmp_path / "x.npz", x=np.zeros((3, 8, 5)))
+    np.savez(tmp_path / "wrong.npz", x=np.zeros((3, 8, 4)), tokens=np.zeros((3, 8), int))
+    np.savez(tmp_path / "objects.npz", x=np.array([None, "a"]), tokens=np.zeros((3, 8), int))
     before = sorted(tmp_path.iterdir())
     refused(3, ["no file"], "convert", tmp_path / "nothing.keras")
     refused(3, ["not a whole .keras file"], "convert", tmp_path / "cut.keras")
     refused(3, ["not a whole .keras file"], "convert", tmp_path / "text.keras")
     refused(3, ["cannot be loaded"], "convert", tmp_path / "empty.keras")
     refused(2, ["--to onnx", "tflite or saved_model"], "convert", source, "--to", "onnx")
-    refused(2, ["'int4'", "'dynamic_range'"], "convert", source, "--quantization", "int4")
+    refused(2, ["int4", "dynamic_range"], "convert", source, "--quantization", "int4")
     refused(2, ["--to tflite only"], "convert", source, "--to", "saved_model", "--quantization", "float16")
     refused(2, ["exists"], "convert", source, "--output", tmp_path / "x.npy")
     refused(3, ["one array", "x, tokens"], "convert", source, "--data", tmp_path / "x.npy")
+    refused(2, ["int8 needs --data"], "convert", source, "--quantization", "int8")
+    refused(3, ["'x'", "(3, 8, 4)", "(None, None, 5)"], "convert", source, "--data", tmp_path / "wrong.npz")
+    refused(3, ["--data", "Object arrays"], "convert", source, "--data", tmp_path / "objects.npz")
     refused(3, ["lacks tokens"], "convert", source, "--data", tmp_path / "x.npz")
     refused(3, ["--data"], "convert", source, "--data", tmp_path / "text.keras")
     refused(1, ["can't write"], "convert", source, "--output", tmp_path / "x.npy" / "model.tflite")

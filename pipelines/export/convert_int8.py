@@ -1,8 +1,8 @@
 """Converts a SavedModel to a TensorFlow Lite file in 8-bit integers, in a process of its own.
 
 Stand-alone: it is run by its path, as `convert_int8.py SAVED_MODEL SAMPLES FILE`. SAMPLES is an `.npz` file with an
-array `signature/input` of shape `(samples, ...)` for each input of each signature. The converter may end the process
-that runs it; then the one that asked goes on.
+array `signature/input` of shape `(examples, batch, ...)` for each input of each signature. The converter may end the
+process that runs it; then the one that asked goes on.
 """
 
 import sys
@@ -20,8 +20,8 @@ def main(saved_model, samples_path, path):
     def examples():
         for signature in signatures:
             inputs = {name.partition("/")[2]: value for name, value in samples.items() if name.startswith(signature)}
-            for row in range(len(next(iter(inputs.values())))):
-                yield signature, {name: value[row : row + 1] for name, value in inputs.items()}
+            for number in range(len(next(iter(inputs.values())))):
+                yield signature, {name: value[number] for name, value in inputs.items()}
 
     converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=signatures)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]

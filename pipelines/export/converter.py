@@ -40,7 +40,7 @@ def convert(module, functions, models, quantization, output, data=None):
     """
     with tempfile.TemporaryDirectory() as folder:
         saved = str(Path(folder) / "traced")
-        save(module, saved, functions)
+        save(module, saved, functions, tf.saved_model.SaveOptions(experimental_custom_gradients=False))
         if quantization == "int8":
             return int8.convert(saved, functions, data)
         converter = tf.lite.TFLiteConverter.from_saved_model(saved, signature_keys=[*functions])

@@ -41,7 +41,7 @@ def check_data(model, data):
     for tensor in model.inputs:
         got, wanted = arrays[tensor.name].shape, tuple(tensor.shape)
         known = [want in (None, size) for size, want in zip(got[1:], wanted[1:], strict=False)]
-        if len(got) != len(wanted) or not all(known) or not got[0]:
+        if len(got) != len(wanted) or not all(known) or got[0] < (wanted[0] or 1):
             raise ValueError(f"representative_data of input {tensor.name!r} has shape {got}, expected {wanted}.")
     return {tensor.name: arrays[tensor.name].astype(tensor.dtype) for tensor in model.inputs}
 
@@ -63,7 +63,7 @@ def convert(saved, functions, data):
     folder = Path(saved).parent
     samples = {}
     if "sequence" in functions:
-        samples |= {f"sequence/{name}": value[:SAMPLES] for name, value in data.items()}
+        samples |= {f"sequence/{name}": value for name, value in _examples(functions["sequence"], data).items()}
     if "step" in functions:
         samples |= {f"step/{name}": value for name, value in _steps(functions["step"], data).items()}
     np.savez(folder / "samples.npz", **samples)
@@ -78,20 +78,35 @@ def convert(saved, functions, data):
     return (folder / "model.tflite").read_bytes()
 
 
+def _examples(function, data):
+    """The data as examples that a function takes, `(examples, batch, ...)`; the batch is 1 where it is open."""
+    specs = function.structured_input_signature[1]
+    batch = _fixed_batch(specs) or 1
+    count = min([SAMPLES, *(len(value) // batch for value in data.values())])
+    return {name: value[: count * batch].reshape(count, batch, *value.shape[1:]) for name, value in data.items()}
+
+
 def _steps(step, data):
-    """Single time steps with the states that they meet, from walking over the data; by input name."""
+    """Single time steps with the states that they meet, from walking over the data, as `_examples` gives them."""
     specs = step.structured_input_signature[1]
     in_time = [name for name, value in data.items() if value.ndim > len(specs[name].shape)]
     length = data[in_time[0]].shape[1]
-    rows = min([max(1, SAMPLES // length), *map(len, data.values())])
+    fixed = _fixed_batch(specs)
+    rows = fixed or min([SAMPLES, *map(len, data.values())])
+    random = np.random.default_rng(0)
     states = [name for name in specs if name not in data]
     carried = {name: tf.zeros([rows, *specs[name].shape[1:]], specs[name].dtype) for name in states}
     collected = {name: [] for name in specs}
-    for time in range(min(length, SAMPLES)):
+    for time in range(length):
         inputs = {name: value[:rows, time] if name in in_time else value[:rows] for name, value in data.items()}
         given = {**{name: tf.constant(value) for name, value in inputs.items()}, **carried}
+        chosen = random.permutation(rows)[: -(-SAMPLES // length)]
         for name, value in given.items():
-            collected[name].append(value.numpy())
+            collected[name].append(value.numpy()[None] if fixed else value.numpy()[chosen, None])
         results = step(**given)
         carried = {name: results[name] for name in states}
     return {name: np.concatenate(values) for name, values in collected.items()}
+
+
+def _fixed_batch(specs):
+    return next((spec.shape[0] for spec in specs.values()), None)

@@ -18,6 +18,9 @@ TOLERANCES = {
     "tflite_int8": 0.01,
 }
 BATCH_TOLERANCE = 1e-4
+DISTANCES = {"tflite_dynamic_range": 0.1, "tflite_float16": 0.01, "tflite_int8": 0.3}
+"""How far quantised outputs may lie from those of the model, as a part of how far these spread, without a score."""
+ROUNDING = 1e-5
 SCORES = "scores"
 """What the outputs are called in messages where there is only one of them that matters."""
 
@@ -27,9 +30,9 @@ def check_export(artifacts, inputs, expected, score=None, primary=None, rows=64,
 
     Each artefact runs in a fresh process that sees no GPU and cannot import the library that made it. All test rows are
     compared. The first `rows` of them also run one by one and in batches of seven, and twice in a row, and must give
-    the same again. A float artefact passes if no score differs by more than its tolerance, and the label of every row
-    is the same unless the two highest scores lie closer than that. A quantised one passes if the primary metric loses
-    no more than its tolerance.
+    the same again. A float artefact passes if no score differs by more than its tolerance (times the largest score if
+    that is above 1), and the label of every row is the same unless the two highest scores lie closer than that. A
+    quantised one passes if the primary metric loses no more than its tolerance.
 
     Args:
         artifacts: Dict from kind (`saved_model`, `tflite`, `tflite_dynamic_range`, `tflite_float16`, `tflite_int8`) to
@@ -37,8 +40,8 @@ def check_export(artifacts, inputs, expected, score=None, primary=None, rows=64,
         inputs: The raw test inputs: an array, or a dict of arrays by input name.
         expected: What the Keras model gives for these inputs: its scores, an array `(n, ..., classes)`; or a dict of
             arrays by output name.
-        score: Optional function from the scores to a dict of metrics. Without it a quantised file passes if it runs,
-            and its differences are reported only.
+        score: Optional function from the scores to a dict of metrics. Without it a quantised file passes if its outputs
+            lie near those of the model, measured by how far these spread.
         primary: Name of the main metric; higher is better.
         rows: How many rows are run at several batch sizes.
         tolerances: Optional dict from kind to another tolerance.
@@ -91,6 +94,8 @@ def check_export(artifacts, inputs, expected, score=None, primary=None, rows=64,
                     problems += _score_problems(entry, outputs["whole"], expected)
                 elif score:
                     problems += _metric_problems(entry, float(reference[primary]), primary)
+                else:
+                    problems += _distance_problems(DISTANCES[kind], outputs["whole"], expected)
             except ExportError as error:
                 problems, worst_row = [str(error)], None
             entry["passed"] = not problems
@@ -150,7 +155,7 @@ def _measure(entry, outputs, expected, score):
             raise ExportError(f"The {name} have shape {outputs[name].shape}, and those of the model {wanted.shape}.")
         if not np.isfinite(outputs[name]).all():
             raise ExportError(f"Some {name} are NaN or infinite.")
-        differences = np.abs(outputs[name] - wanted).reshape(len(wanted), -1).max(axis=1)
+        differences = _difference(outputs[name], wanted).reshape(len(wanted), -1).max(axis=1)
         worst.append((float(differences.max()), int(differences.argmax())))
     entry["max_abs_diff"], row = max(worst)
     entry["test"] = {name: float(value) for name, value in score(outputs[SCORES]).items()} if score else {}
@@ -165,8 +170,8 @@ def _repetition_problems(calls):
             problems.append(f"A second call with the same inputs gives other {name}.")
         for batch_size in (1, 7):
             other = calls[f"by_{batch_size}"][name]
-            difference = np.abs(other - whole[: len(other)]).max()
-            if not difference <= BATCH_TOLERANCE:
+            difference = _difference(other, whole[: len(other)]).max()
+            if not difference <= BATCH_TOLERANCE * _size(whole):
                 problems.append(f"In batches of {batch_size} the {name} differ by {difference:.2g}.")
     return problems
 
@@ -174,15 +179,40 @@ def _repetition_problems(calls):
 def _score_problems(entry, outputs, expected):
     problems = []
     tolerance = entry["tolerance"]
-    if entry["max_abs_diff"] > tolerance:
-        problems.append(f"The {' and '.join(expected)} differ by {entry['max_abs_diff']:.2g}, more than {tolerance:g}.")
     for name, wanted in expected.items():
+        difference, allowed = _difference(outputs[name], wanted).max(), tolerance * _size(wanted)
+        if difference > allowed:
+            problems.append(f"The {name} differ by {difference:.2g}, more than {allowed:g}.")
         if wanted.ndim > 1 and wanted.shape[-1] > 1:
             second, first = np.moveaxis(np.sort(wanted, axis=-1)[..., -2:], -1, 0)
-            wrong = (outputs[name].argmax(-1) != wanted.argmax(-1)) & (first - second > tolerance)
+            wrong = (outputs[name].argmax(-1) != wanted.argmax(-1)) & (first - second > allowed)
             if wrong.any():
                 problems.append(f"{wrong.sum()} labels differ, row {np.argwhere(wrong)[0][0]} first.")
     return problems
+
+
+def _distance_problems(limit, outputs, expected):
+    """Outputs that are further from the expected ones than a part of how far these spread over the examples."""
+    problems = []
+    for name, wanted in expected.items():
+        wanted = wanted.astype("float64")
+        spread = np.sqrt(np.mean((wanted - wanted.mean(axis=0)) ** 2))
+        distance = np.sqrt(np.mean((outputs[name] - wanted) ** 2))
+        if not distance <= limit * spread + ROUNDING * np.abs(wanted).max():
+            problems.append(
+                f"The {name} lie {distance:.2g} from those of the model, which spread by {spread:.2g} only."
+            )
+    return problems
+
+
+def _difference(values, others):
+    """How far two arrays of numbers or truth values lie from each other, entry by entry."""
+    return np.abs(values.astype("float64") - others.astype("float64"))
+
+
+def _size(values):
+    """What a tolerance is multiplied with: 1, or the largest value if that is larger, as rounding grows with it."""
+    return max(1.0, float(np.abs(values.astype("float64")).max()))
 
 
 def _metric_problems(entry, reference, primary):

@@ -4,6 +4,7 @@ Stand-alone: it is run by its path, as `run_artifact.py RUNTIME PATH INPUTS RESU
 which needs TensorFlow alone, or `tflite`, which needs NumPy and LiteRT alone.
 """
 
+import re
 import sys
 import time
 
@@ -11,38 +12,42 @@ import numpy as np
 
 BLOCKED = {"saved_model": ["keras_recurrent", "keras"], "tflite": ["keras_recurrent", "keras", "tensorflow"]}
 BATCH_SIZE = 256
+STATE = re.compile(r"state_\d+")
 WARM_UP, TIMED = 3, 100
 
 
 def load_saved_model(path):
-    """The signature of a SavedModel as a function from arrays to arrays, and the type of each input."""
+    """The signature of a SavedModel as a function from arrays to arrays, the type of each input, and a fixed batch."""
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     model = tf.saved_model.load(path)
     signature = model.signatures["serving_default"]
-    types = {name: spec.dtype.as_numpy_dtype for name, spec in signature.structured_input_signature[1].items()}
+    specs = signature.structured_input_signature[1]
+    types = {name: spec.dtype.as_numpy_dtype for name, spec in specs.items()}
 
     def run(inputs, model=model):  # holding the model keeps its variables alive
         outputs = signature(**{name: tf.constant(value) for name, value in inputs.items()})
         return {name: value.numpy() for name, value in outputs.items()}
 
-    return run, types
+    return run, types, next((spec.shape[0] for spec in specs.values() if spec.shape.rank), None)
 
 
 def load_tflite(path):
-    """The signature of a TensorFlow Lite file as a function from arrays to arrays, and the type of each input."""
+    """The same of a TensorFlow Lite file."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(path, num_threads=1)
     stepped = "sequence" not in interpreter.get_signature_list()
     runner = interpreter.get_signature_runner("step" if stepped else "sequence")
     details = runner.get_input_details()
-    states = {name: detail for name, detail in details.items() if stepped and name.startswith("state_")}
+    states = {name: detail for name, detail in details.items() if stepped and STATE.fullmatch(name)}
     types = {name: detail["dtype"] for name, detail in details.items() if name not in states}
     ranks = {name: len(details[name]["shape"]) for name in types}
-    return (lambda inputs: run_steps(runner, inputs, ranks, states) if stepped else runner(**inputs)), types
+    (batch, *_), *_ = (details[name]["shape_signature"] for name in types)
+    run = (lambda inputs: run_steps(runner, inputs, ranks, states)) if stepped else (lambda inputs: runner(**inputs))
+    return run, types, None if batch == -1 else int(batch)
 
 
 def run_steps(runner, inputs, ranks, states):
@@ -74,43 +79,45 @@ def read_inputs(path, types):
     }
 
 
-def run_in_batches(run, inputs, rows, batch_size):
-    """All outputs of the first rows, computed batch by batch."""
-    starts = range(0, rows, batch_size)
-    batches = [run(rows_of(inputs, start, min(start + batch_size, rows))) for start in starts]
+def run_in_batches(run, inputs, rows, batch_size, fixed):
+    """All outputs of the first rows, computed batch by batch; of a fixed batch the last one is filled up."""
+    batch_size = fixed or batch_size
+    batches = []
+    for start in range(0, rows, batch_size):
+        end = min(start + batch_size, rows)
+        numbers = np.minimum(np.arange(start, start + fixed), end - 1) if fixed else np.arange(start, end)
+        outputs = run({name: value[numbers] for name, value in inputs.items()})
+        batches.append({name: value[: end - start] for name, value in outputs.items()})
     return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
 
-def rows_of(inputs, start, end):
-    return {name: value[start:end] for name, value in inputs.items()}
-
-
-def milliseconds_per_example(run, inputs, total):
-    """Median time of a call with one example."""
+def milliseconds_per_example(run, inputs, total, fixed):
+    """Median time of a call with one example, or with a fixed batch of them, divided by its size."""
+    size = fixed or 1
     durations = []
     for call in range(WARM_UP + min(TIMED, total)):
-        example = rows_of(inputs, call % total, call % total + 1)
+        example = {name: value[(call + np.arange(size)) % total] for name, value in inputs.items()}
         begin = time.perf_counter()
         run(example)
         durations.append(time.perf_counter() - begin)
-    return 1e3 * float(np.median(durations[WARM_UP:]))
+    return 1e3 * float(np.median(durations[WARM_UP:])) / size
 
 
 def main(runtime, path, inputs_path, results_path, rows):
     sys.modules.update(dict.fromkeys(BLOCKED[runtime]))  # from here on, importing one of them is an error
-    run, types = {"saved_model": load_saved_model, "tflite": load_tflite}[runtime](path)
+    run, types, fixed = {"saved_model": load_saved_model, "tflite": load_tflite}[runtime](path)
     inputs = read_inputs(inputs_path, types)
     total = len(next(iter(inputs.values())))
     rows = min(int(rows), total)
     calls = {
-        "whole": run_in_batches(run, inputs, total, BATCH_SIZE),
-        "by_1": run_in_batches(run, inputs, rows, 1),
-        "by_7": run_in_batches(run, inputs, rows, 7),
-        "first_call": run(rows_of(inputs, 0, rows)),
-        "second_call": run(rows_of(inputs, 0, rows)),
+        "whole": run_in_batches(run, inputs, total, BATCH_SIZE, fixed),
+        "by_1": run_in_batches(run, inputs, rows, 1, fixed),
+        "by_7": run_in_batches(run, inputs, rows, 7, fixed),
+        "first_call": run_in_batches(run, inputs, rows, rows, fixed),
+        "second_call": run_in_batches(run, inputs, rows, rows, fixed),
     }
     results = {f"{call}/{name}": value for call, outputs in calls.items() for name, value in outputs.items()}
-    np.savez(results_path, **results, milliseconds=milliseconds_per_example(run, inputs, total))
+    np.savez(results_path, **results, milliseconds=milliseconds_per_example(run, inputs, total, fixed))
 
 
 if __name__ == "__main__":

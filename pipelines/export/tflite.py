@@ -8,6 +8,7 @@ from .converter import check_quantization, convert
 from .errors import ExportError, NotSteppableError
 from .flatbuffer import require_builtin_only
 from .keras_backend import check_keras, folded_time_distributed, recurrent_loop, unrolled_loop
+from .scan import all_at_once
 from .stepping import trace_step
 from .terminal import captured_output
 from .tracing import as_functional, from_the_start, trace
@@ -83,7 +84,7 @@ def _check_signatures(signatures):
 def _trace_signatures(model, wanted):
     """The module that holds the weights, and a concrete function for each signature."""
     with recurrent_loop(loop.rnn):
-        module, sequence = trace(model, "sequence")
+        module, sequence = trace(model, "sequence", walk=all_at_once())
     functions = {"sequence": sequence}
     if wanted is None or "step" in wanted:
         try:

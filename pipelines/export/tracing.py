@@ -1,5 +1,6 @@
 """Traces a Keras model as one TensorFlow function with named inputs and named outputs."""
 
+import collections
 import contextlib
 import errno
 import itertools
@@ -14,13 +15,14 @@ from .errors import ExportError
 from .keras_backend import all_layers, built_shape, without_cudnn
 
 
-def trace(model, name, serve=None):
-    """Traces the inference of a model, in float32, on the plain loop over time and without cuDNN kernels.
+def trace(model, name, serve=None, walk=None):
+    """Traces the inference of a model, in float32 and without cuDNN kernels.
 
     Args:
         model: A built Functional or Sequential model.
         name: Name of the function.
         serve: Optional function from the outputs of the model to a dict of named tensors.
+        walk: Context that says how the layers of this package walk over time; by default on the plain loop.
 
     Returns:
         Tuple `(module, function)`: a concrete function, and a `tf.Module` that holds what it needs (variables and
@@ -50,14 +52,14 @@ def trace(model, name, serve=None):
     module.held = [*(value for _, value in values(model)), *_lookup_tables(model)]
     module.serve = serve
     specs = {tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype, name=tensor.name) for tensor in model.inputs}
-    with inference(model):
+    with inference(model, walk):
         return module, tf.function(infer, autograph=False).get_concrete_function(**specs)
 
 
 @contextlib.contextmanager
-def inference(model):
+def inference(model, walk=None):
     """Within this context a model runs as it is exported: in float32, on the plain loop, without cuDNN kernels."""
-    with without_cudnn(model), _in_float32(model), paths.use("loop"):
+    with without_cudnn(model), _in_float32(model), walk or paths.use("loop"):
         yield
 
 
@@ -113,7 +115,7 @@ def output_names(model):
     A layer that returns three tensors gives `x, x_1, x_2`.
     """
     if isinstance(model.output, dict) and not any(map(keras.tree.is_nested, model.output.values())):
-        return sorted(model.output)
+        return [*model.output] if isinstance(model.output, collections.OrderedDict) else sorted(model.output)
     names = []
     for name in model.output_names:
         numbered = (f"{name}_{number}" for number in itertools.count(1) if f"{name}_{number}" not in model.output_names)

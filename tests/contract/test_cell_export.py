@@ -23,7 +23,7 @@ def test_converts_with_dynamic_batch_and_time(case, tmp_path):
     export_tflite(model, file)
     assert not flatbuffer.custom_operations(file.read_bytes())
     interpreter = Interpreter(str(file), num_threads=1)
-    run = interpreter.get_signature_runner()
+    run = interpreter.get_signature_runner("sequence")
     for batch, time in ((1, 7), (3, 40), (2, 33)):
         x = case.inputs(batch, time)
         for _ in range(2):

@@ -112,6 +112,26 @@ def test_several_inputs_and_outputs_and_one_that_does_not_change(tmp_path, rando
     np.testing.assert_allclose(answers[-1]["answer"], answer, atol=1e-5)
 
 
+def test_truth_values_come_out(tmp_path, random):
+    x = keras.Input((None, FEATURES), name="x")
+    model = randomise(keras.Model(x, ops.greater(layers.Dense(1)(layers.GRU(4)(x)), 0.0)))
+    export_tflite(model, tmp_path / "model.tflite")
+    inputs = random.normal(size=(9, TIME, FEATURES)).astype("float32")
+    stream = StreamingModel(tmp_path / "model.tflite")
+    answers = [stream.step(inputs[:, time]) for time in range(TIME)]
+    np.testing.assert_array_equal(answers[-1], model(inputs))
+
+
+def test_an_input_may_be_called_like_a_state(tmp_path, random):
+    x, place = keras.Input((None, FEATURES), name="x"), keras.Input((2,), name="state_of_engine")
+    model = randomise(keras.Model([x, place], layers.Dense(3)(layers.Concatenate()([layers.GRU(4)(x), place]))))
+    export_tflite(model, tmp_path / "model.tflite")
+    inputs, here = random.normal(size=(2, TIME, FEATURES)), random.normal(size=(2, 2))
+    stream = StreamingModel(tmp_path / "model.tflite")
+    answers = [stream.step({"x": inputs[:, time], "state_of_engine": here}) for time in range(TIME)]
+    np.testing.assert_allclose(answers[-1], model([inputs, here]), atol=1e-5)
+
+
 def test_streams_are_independent_of_each_other(tmp_path, random):
     model = STEPPABLE["lstm"]()
     export_tflite(model, tmp_path / "model.tflite")
@@ -162,11 +182,43 @@ def from_an_encoder():
     return randomise(keras.Model([source, target], layers.GRU(4)(target, initial_state=state)))
 
 
+def of_bytes(*parts):
+    return randomise(keras.Sequential([keras.Input((None, 6), dtype="uint8"), layers.Rescaling(1 / 255), *parts]))
+
+
+def of_unequal_lengths():
+    x, y = keras.Input((10, 3), name="x"), keras.Input((7, 2), name="y")
+    return randomise(keras.Model([x, y], layers.Concatenate()([layers.GRU(4)(x), layers.GRU(4)(y)])))
+
+
 NEEDS_THE_WHOLE = {
     "bidirectional": (lambda: sequential(layers.Bidirectional(layers.LSTM(4))), "'backward_lstm"),
     "backwards": (lambda: sequential(layers.GRU(4, go_backwards=True, name="last")), "'last'"),
     "ours, backwards": (lambda: sequential(MinGRU(4, go_backwards=True, name="last")), "'last'"),
-    "convolution": (lambda: sequential(layers.Conv1D(4, 3, padding="same"), layers.GRU(4)), "5 single steps"),
+    "convolution": (lambda: sequential(layers.Conv1D(4, 3, padding="same"), layers.GRU(4)), "8 single steps"),
+    "a convolution that looks far back": (
+        lambda: sequential(layers.Conv1D(4, 2, dilation_rate=8, padding="causal"), layers.GRU(4)),
+        "21 single steps",
+    ),
+    "the mean over bytes": (
+        lambda: of_bytes(layers.GRU(32, return_sequences=True), layers.GlobalAveragePooling1D(), layers.Softmax()),
+        "single steps",
+    ),
+    "words": (
+        lambda: randomise(
+            keras.Sequential(
+                [
+                    keras.Input((None,), dtype="int32"),
+                    layers.Embedding(20_000, 8),
+                    layers.Conv1D(8, 3, padding="causal"),
+                    layers.GRU(8),
+                    layers.Dense(20_000, activation="softmax"),
+                ]
+            )
+        ),
+        "single steps",
+    ),
+    "unequal lengths": (lambda: of_unequal_lengths(), "unequal lengths"),
     "pooling": (
         lambda: sequential(layers.GRU(4, return_sequences=True), layers.GlobalAveragePooling1D()),
         "5 single steps",
@@ -204,6 +256,9 @@ def test_wrong_use_of_a_stream_is_said_in_words(tmp_path):
     stream.step(np.zeros((2, FEATURES)))
     with pytest.raises(ValueError, match="batch of 3, the steps before had 2"):
         stream.step(np.zeros((3, FEATURES)))
+    export_tflite(of_bytes(layers.GRU(3)), tmp_path / "bytes.tflite")
+    with pytest.raises(ValueError, match="takes uint8; some of the values given are not"):
+        StreamingModel(tmp_path / "bytes.tflite").step(np.full((1, 6), 0.5))
     with pytest.raises(DataError, match="no file"):
         StreamingModel(tmp_path / "other.tflite")
     (tmp_path / "broken.tflite").write_bytes(b"nothing")

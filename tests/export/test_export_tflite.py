@@ -1,5 +1,7 @@
 """TensorFlow Lite files of recurrent models: the values of Keras at any batch size and length, builtin operations."""
 
+import collections
+
 import keras
 import numpy as np
 import pytest
@@ -149,6 +151,17 @@ def test_subclassed_model_with_dicts(tmp_path, random):
         np.testing.assert_allclose(answers[name], expected[name], atol=1e-5)
 
 
+def test_outputs_of_an_ordered_dict_keep_their_names(tmp_path, random):
+    x = keras.Input((None, FEATURES), name="x")
+    outputs = collections.OrderedDict(b=layers.LSTM(3)(x), a=layers.GRU(4)(x))
+    model = randomise(keras.Model(x, outputs))
+    export_tflite(model, tmp_path / "model.tflite")
+    inputs = random.normal(size=(3, 7, FEATURES)).astype("float32")
+    answers = runner(tmp_path / "model.tflite")(x=inputs)
+    for name, expected in model(inputs).items():
+        np.testing.assert_allclose(answers[name], expected, atol=1e-5)
+
+
 def test_subclassed_model_that_was_called_with_one_tensor(tmp_path, random):
     class Chain(keras.Model):
         def __init__(self):
@@ -167,13 +180,13 @@ def test_subclassed_model_that_was_called_with_one_tensor(tmp_path, random):
     np.testing.assert_allclose(runner(tmp_path / "model.tflite")(inputs=x)["chain"], expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("layer", [layers.LSTM, layers.GRU, PeepholeLSTM])
-def test_stateful_layers_go_on_where_the_call_before_ended(layer, tmp_path, random):
+@pytest.mark.parametrize(("layer", "signatures"), [(layers.LSTM, None), (layers.GRU, "sequence"), (PeepholeLSTM, None)])
+def test_stateful_layers_go_on_where_the_call_before_ended(layer, signatures, tmp_path, random):
     x = keras.Input(batch_shape=(1, None, FEATURES), name="x")
     model = randomise(keras.Model(x, layer(5, stateful=True, return_sequences=True)(x)))
     model(random.normal(size=(1, 3, FEATURES)))
     before = [np.array(state) for state in model.layers[1].states]
-    export_tflite(model, tmp_path / "model.tflite", signatures="sequence")
+    export_tflite(model, tmp_path / "model.tflite", signatures=signatures)
     for state, value in zip(model.layers[1].states, before, strict=True):
         np.testing.assert_array_equal(state, value)
     model.layers[1].reset_states()
