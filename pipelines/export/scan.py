@@ -11,7 +11,7 @@ import tensorflow as tf
 from ...layers import paths
 from ...layers.scan import scanned_by
 
-BLOCK = 16
+BLOCK = 8
 
 
 @contextlib.contextmanager

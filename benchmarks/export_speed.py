@@ -1,0 +1,117 @@
+"""How fast exported TensorFlow Lite files are, beside Keras' own conversion at a fixed batch of 1.
+
+    python benchmarks/export_speed.py [--repeats 15]
+
+One interpreter thread, batch 1, 28 features, 128 units; the files are invoked in turn. Writes benchmarks/RESULTS.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+from results import write
+
+from keras_recurrent.layers import paths
+from keras_recurrent.pipelines.cells import layer_class
+from keras_recurrent.pipelines.export import export_tflite
+
+FEATURES, UNITS = 28, 128
+LENGTHS = (28, 200, 1000)
+CELLS = ("keras.lstm", "keras.gru", "lstm", "min_gru", "min_lstm", "lru", "rg_lru")
+
+
+def main() -> None:
+    """Measures and writes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=15, help="invocations that are counted")
+    repeats = parser.parse_args().repeats
+    lines = [
+        "| layer | outputs | time steps | ours, ms | stock, ms | ours / stock | bytes / weights | conversion, s |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        for name in CELLS:
+            for all_outputs in (True, False):
+                for length in LENGTHS:
+                    lines.append(row(Path(folder), name, all_outputs, length, repeats))
+                    print(lines[-1], flush=True)
+    write(
+        "Exported files",
+        "python benchmarks/export_speed.py",
+        f"Batch 1, {FEATURES} features, {UNITS} units, one thread, medians of {repeats}. Ours has a dynamic batch "
+        "and time; stock is what TensorFlow Lite's converter makes of Keras' own loop at a fixed batch of 1 and time.",
+        "\n".join(lines),
+    )
+
+
+def row(folder: Path, name: str, all_outputs: bool, length: int, repeats: int) -> str:
+    """The table row of one layer."""
+    x = keras.Input((None, FEATURES), name="x")
+    layer = layer_class(name)(UNITS, return_sequences=all_outputs)
+    model = keras.Model(x, layer(x))
+    began = time.perf_counter()
+    export_tflite(model, folder / "ours.tflite", signatures="sequence")
+    seconds = time.perf_counter() - began
+    stock(layer, length, folder)
+    given = np.random.default_rng(0).normal(size=(1, length, FEATURES)).astype("float32")
+    runs = {which: invoker(folder / f"{which}.tflite", given) for which in ("ours", "stock")}
+    took = medians(runs, repeats)
+    weights = sum(np.asarray(weight).nbytes for weight in layer.weights)
+    size = (folder / "ours.tflite").stat().st_size / weights
+    outputs = "all" if all_outputs else "last"
+    figures = (
+        f"{took['ours']:.3f} | {took['stock']:.3f} | {took['ours'] / took['stock']:.2f} | {size:.2f} | {seconds:.1f}"
+    )
+    return f"| {name} | {outputs} | {length} | {figures} |"
+
+
+def stock(layer: keras.layers.Layer, length: int, folder: Path) -> None:
+    """Keras' own loop, converted as it is."""
+    fixed = keras.Input(batch_shape=(1, length, FEATURES), name="x")
+    with paths.use("loop"):
+        model = keras.Model(fixed, layer(fixed))
+        function = tf.function(lambda x: model(x, training=False), autograph=False)
+        concrete = function.get_concrete_function(tf.TensorSpec(fixed.shape, tf.float32, name="x"))
+    module = tf.Module()
+    module.held = [weight.value for weight in layer.weights]
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
+    (folder / "stock.tflite").write_bytes(converter.convert())
+
+
+def invoker(path: Path, given: np.ndarray):
+    """A function that invokes a file."""
+    interpreter = Interpreter(str(path), num_threads=1)
+    (detail,) = interpreter.get_input_details()
+    interpreter.resize_tensor_input(detail["index"], given.shape)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(detail["index"], given)
+    return interpreter.invoke
+
+
+def medians(functions: dict, repeats: int) -> dict:
+    """Median milliseconds of each, called in turn in a new order each time."""
+    times: dict = {name: [] for name in functions}
+    for function in functions.values():
+        function()
+    for _ in range(repeats):
+        for name in random.sample([*functions], len(functions)):
+            began = time.perf_counter()
+            functions[name]()
+            times[name].append(time.perf_counter() - began)
+    return {name: 1000 * statistics.median(each) for name, each in times.items()}
+
+
+if __name__ == "__main__":
+    main()
