@@ -38,8 +38,8 @@ LAYERS = {
     "keras_recurrent.layers.MinGRU": lambda: MinGRU(UNITS, return_sequences=True),
     "keras_recurrent.layers.LRU": lambda: LRU(UNITS, return_sequences=True),
 }
-LIMITS = {None: 1e-5, "float16": 5e-3, "dynamic_range": 0.05, "int8": 0.15}
-"""The largest difference that passes."""
+LIMITS = {None: 1e-5, "float16": 5e-3, "dynamic_range": 0.05, "int8": 0.4}
+"""The largest difference that passes; of layers that were not trained, whose states do not fill the 8 bits."""
 
 
 class Case(NamedTuple):
