@@ -63,6 +63,8 @@ def arguments(name: str, task: str, steps: int) -> dict:
         return {"steps": steps}
     if name == "lru":
         return {"min_radius": 0.9, "max_radius": 0.999, "max_phase": 0.314}
+    if name == "co_rnn" and task == "adding400":
+        return {"step_size": 0.06, "gamma": 66.0, "epsilon": 15.0}
     return {"chrono": steps} if name in GATED_CELLS and task != "pixels" else {}
 
 
@@ -159,7 +161,7 @@ def table(found: dict) -> None:
         f"A dense layer with relu, two layers of the cell, {UNITS} units each, and a dense read-out; batches of "
         f"{BATCH} drawn anew, Adam with a half cosine from 2e-3, one seed, gated cells with "
         f"chrono initialisation for adding and copy. Steps: {budgets}. Without knowledge: adding 0.167, copy memory "
-        "0.125, digits about 0.10. Adding and copying are synthetic.\n\n![Scores while training](learning.png)",
+        "0.125, digits about 0.10. The seconds were taken while other programs ran. Adding and copying are synthetic.\n\n![Scores while training](learning.png)",
         "\n".join(lines),
     )
 
