@@ -161,7 +161,8 @@ def table(found: dict) -> None:
         f"A dense layer with relu, two layers of the cell, {UNITS} units each, and a dense read-out; batches of "
         f"{BATCH} drawn anew, Adam with a half cosine from 2e-3, one seed, gated cells with "
         f"chrono initialisation for adding and copy. Steps: {budgets}. Without knowledge: adding 0.167, copy memory "
-        "0.125, digits about 0.10. The seconds were taken while other programs ran. Adding and copying are synthetic.\n\n![Scores while training](learning.png)",
+        "0.125, digits about 0.10. The seconds were taken while other programs ran. "
+        "Adding and copying are synthetic.\n\n![Scores while training](learning.png)",
         "\n".join(lines),
     )
 
