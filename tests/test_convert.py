@@ -104,11 +104,14 @@ def test_a_stateful_model_is_refused(refused, tmp_path):
     refused(3, ["stateful", "In Python"], "convert", tmp_path / "model.keras")
 
 
-def test_text_needs_text(refused, tmp_path):
+def test_text_needs_text(cli, refused, tmp_path):
     text = keras.Input((), dtype="string", name="text")
     vectors = keras.layers.TextVectorization(vocabulary=["a", "b"], output_sequence_length=4)(text)
     keras.Model(text, keras.layers.GRU(2)(keras.layers.Embedding(4, 3)(vectors))).save(tmp_path / "model.keras")
     refused(3, ["text takes text", "--data"], "convert", tmp_path / "model.keras")
+    np.savez(tmp_path / "texts.npz", text=np.array(["a b", "b", "a a c"]))
+    options = ["--to", "saved_model", "--data", tmp_path / "texts.npz", "--json"]
+    assert json.loads(cli("convert", tmp_path / "model.keras", *options).stdout)["passed"] is True
 
 
 def test_a_file_that_runs_code_is_refused_unless_it_is_wanted(cli, refused, tmp_path):

@@ -43,7 +43,8 @@ def check_data(model, data):
         known = [want in (None, size) for size, want in zip(got[1:], wanted[1:], strict=False)]
         if len(got) != len(wanted) or not all(known) or got[0] < (wanted[0] or 1):
             raise ValueError(f"representative_data of input {tensor.name!r} has shape {got}, expected {wanted}.")
-    return {tensor.name: arrays[tensor.name].astype(tensor.dtype) for tensor in model.inputs}
+    types = {tensor.name: object if tensor.dtype == "string" else tensor.dtype for tensor in model.inputs}
+    return {name: arrays[name].astype(dtype) for name, dtype in types.items()}
 
 
 def convert(saved, functions, data):

@@ -25,8 +25,9 @@ def export_tflite(model, path, quantization=None, representative_data=None, sign
     mixed precision compute in float32, and `TimeDistributed` folds time into the batch.
 
     The signature `step` takes one time step, without the axis of time, and `state_0, state_1, ...`, which begin as
-    zeros; it gives the outputs and the new states. `pipelines.runtime.StreamingModel` runs it. It is checked to give
-    what `sequence` gives, shares its weights, and exists for models that can answer from their states alone.
+    zeros; it gives the outputs and the new states. `pipelines.runtime.StreamingModel` runs it. It gives what
+    `sequence` gives, which is checked over five time steps beyond the reach of convolutions, shares its weights, and
+    exists for models that can answer from their states alone.
 
     Args:
         model: A built Keras model: Functional, Sequential, or a subclass of `keras.Model`.
