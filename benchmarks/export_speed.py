@@ -1,8 +1,9 @@
-"""How fast exported TensorFlow Lite files are, beside Keras' own conversion at a fixed batch of 1.
+"""How fast exported TensorFlow Lite files are, beside Keras' own conversion at a fixed batch of 1, and onnxruntime.
 
     python benchmarks/export_speed.py [--repeats 15]
 
-One interpreter thread, batch 1, 28 features, 128 units; the files are invoked in turn. Writes benchmarks/RESULTS.md.
+One thread, batch 1, 28 features, 128 units; the files are invoked in turn. PyTorch's LSTM and GRU, exported to ONNX at
+the same fixed shape, stand beside ours. Needs the extra `bench`. Writes benchmarks/RESULTS.md.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import torch  # isort: skip  (before TensorFlow, or its threads stall)
+
 import keras
 import numpy as np
+import onnxruntime
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from results import write
@@ -30,6 +34,7 @@ from keras_recurrent.pipelines.export import export_tflite
 FEATURES, UNITS = 28, 128
 LENGTHS = (28, 200, 1000)
 CELLS = ("keras.lstm", "keras.gru", "lstm", "min_gru", "min_lstm", "lru", "rg_lru")
+IN_PYTORCH = {"keras.lstm": torch.nn.LSTM, "keras.gru": torch.nn.GRU}
 
 
 def main() -> None:
@@ -38,8 +43,9 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=15, help="invocations that are counted")
     repeats = parser.parse_args().repeats
     lines = [
-        "| layer | outputs | time steps | ours, ms | stock, ms | ours / stock | bytes / weights | conversion, s |",
-        "|---|---|---|---|---|---|---|---|",
+        "| layer | outputs | time steps | ours, ms | stock, ms | onnxruntime, ms | ours / stock | ours / onnxruntime "
+        "| bytes / weights | conversion, s |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     with tempfile.TemporaryDirectory() as folder:
         for name in CELLS:
@@ -51,7 +57,9 @@ def main() -> None:
         "Exported files",
         "python benchmarks/export_speed.py",
         f"Batch 1, {FEATURES} features, {UNITS} units, one thread, medians of {repeats}. Ours has a dynamic batch "
-        "and time; stock is what TensorFlow Lite's converter makes of Keras' own loop at a fixed batch of 1 and time.",
+        "and time; stock is what TensorFlow Lite's converter makes of Keras' own loop at a fixed batch of 1 and time; "
+        f"onnxruntime {onnxruntime.__version__} runs the layer of PyTorch {torch.__version__}, exported at the same "
+        "fixed shape.",
         "\n".join(lines),
     )
 
@@ -67,14 +75,18 @@ def row(folder: Path, name: str, all_outputs: bool, length: int, repeats: int) -
     stock(layer, length, folder)
     given = np.random.default_rng(0).normal(size=(1, length, FEATURES)).astype("float32")
     runs = {which: invoker(folder / f"{which}.tflite", given) for which in ("ours", "stock")}
+    if name in IN_PYTORCH:
+        runs["onnx"] = in_onnxruntime(IN_PYTORCH[name], all_outputs, given, folder / "pytorch.onnx")
     took = medians(runs, repeats)
     weights = sum(np.asarray(weight).nbytes for weight in layer.weights)
     size = (folder / "ours.tflite").stat().st_size / weights
     outputs = "all" if all_outputs else "last"
-    figures = (
-        f"{took['ours']:.3f} | {took['stock']:.3f} | {took['ours'] / took['stock']:.2f} | {size:.2f} | {seconds:.1f}"
+    ours, stock_, onnx = took["ours"], took["stock"], took.get("onnx")
+    beside_onnx = f"{ours / onnx:.2f}" if onnx else ""
+    return (
+        f"| {name} | {outputs} | {length} | {ours:.3f} | {stock_:.3f} | {f'{onnx:.3f}' if onnx else ''} "
+        f"| {ours / stock_:.2f} | {beside_onnx} | {size:.2f} | {seconds:.1f} |"
     )
-    return f"| {name} | {outputs} | {length} | {figures} |"
 
 
 def stock(layer: keras.layers.Layer, length: int, folder: Path) -> None:
@@ -98,6 +110,28 @@ def invoker(path: Path, given: np.ndarray):
     interpreter.allocate_tensors()
     interpreter.set_tensor(detail["index"], given)
     return interpreter.invoke
+
+
+class Layer(torch.nn.Module):
+    """A recurrent layer of PyTorch with the outputs that are asked for, and no states."""
+
+    def __init__(self, layer: torch.nn.Module, all_outputs: bool):
+        super().__init__()
+        self.layer, self.all_outputs = layer, all_outputs
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        outputs, _ = self.layer(x)
+        return outputs if self.all_outputs else outputs[:, -1]
+
+
+def in_onnxruntime(kind: type[torch.nn.Module], all_outputs: bool, given: np.ndarray, path: Path):
+    """A function that runs a layer of PyTorch in onnxruntime."""
+    layer = Layer(kind(FEATURES, UNITS, batch_first=True), all_outputs).eval()
+    torch.onnx.export(layer, (torch.tensor(given),), path, input_names=["x"], dynamo=True, verbose=False)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return lambda: session.run(None, {"x": given})
 
 
 def medians(functions: dict, repeats: int) -> dict:
