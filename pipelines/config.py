@@ -134,8 +134,9 @@ class Export(Section):
 
     rows: Annotated[int, Field(ge=64)] = 64
     """Test rows that are checked at two batch sizes; every test row is checked once."""
-    quantization: tuple[Literal["dynamic_range", "float16"], ...] = ("dynamic_range", "float16")
-    """Quantised TFLite files to write beside the float32 one."""
+    quantization: tuple[Literal["dynamic_range", "float16", "int8"], ...] = ("dynamic_range", "float16")
+    """Quantised TFLite files to write beside the float32 one. `int8` is for sequences of up to 80 steps, and for models
+    that can be run step by step."""
 
 
 class Config(Section):

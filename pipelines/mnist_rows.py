@@ -89,6 +89,14 @@ class RowsConfig(Config):
     data: RowsData = RowsData()
     model: RecurrentModel = RecurrentModel()
 
+    @model_validator(mode="after")
+    def _int8_is_short_or_stepped(self) -> RowsConfig:
+        long = self.data.layout != "rows" and self.data.source != "digits"
+        if "int8" in self.export.quantization and long and self.model.bidirectional:
+            text = "export.quantization int8 is for up to 80 time steps, or for a model that reads forwards only"
+            raise PydanticCustomError("together", text + "; pixel by pixel there are more: leave out int8")
+        return self
+
 
 def load(config: RowsConfig) -> Data:
     """Loads train, validation and test; the test split is the source's own where it has one."""

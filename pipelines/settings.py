@@ -181,8 +181,8 @@ def _drop_unused(schema: type[Config], values: dict[str, Any], layers: typing.Se
 
 def _explain(schema: type[BaseModel], details: ErrorDetails, origin: dict[str, str]) -> str:
     keys = [str(part) for part in details["loc"]]
-    dotted = ".".join(keys)
-    below = [origin[key] for key in origin if f"{key}.".startswith(f"{'.'.join(keys[:2])}.")]
+    dotted = ".".join(keys) or "together"
+    below = [origin[key] for key in origin if not keys or f"{key}.".startswith(f"{'.'.join(keys[:2])}.")]
     where = below[-1] if below else None
     place = f"{dotted} ({where})" if where else dotted
     match details["type"]:

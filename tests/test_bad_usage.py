@@ -31,6 +31,10 @@ OPTIONS = {
         ["--set", "model.cell=keras.simple_rnn", "--set", "model.chrono=9"],
         ["model.chrono needs one of keras.lstm, keras.gru, lstm, ", "keras.simple_rnn"],
     ),
+    "int8 over 784 steps both ways": (
+        ["--preset", "pixels", "--set", "model.bidirectional=true", "--set", "export.quantization=[int8]"],
+        ["together (--set export.quantization=[int8])", "up to 80 time steps", "leave out int8"],
+    ),
     "zero": (["--set", "model.units=0"], ["model.units", "greater than 0"]),
     "infinite": (["--set", "training.learning_rate=.inf"], ["training.learning_rate"]),
     "no number": (["--set", "model.units=abc"], ["model.units", "'abc'", "integer"]),

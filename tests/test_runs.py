@@ -13,6 +13,7 @@ from PIL import Image
 
 from keras_recurrent.pipelines import runs
 from keras_recurrent.pipelines.sources import digits
+from keras_recurrent.pipelines.stages import export as stage
 
 KINDS = {"saved_model", "tflite", "tflite_dynamic_range", "tflite_float16"}
 METRICS = {"accuracy", "macro_f1", "log_loss", "calibration_error"}
@@ -398,3 +399,21 @@ def test_the_main_job_as_shipped(process, tmp_path):
     assert all(artifact["passed"] for artifact in done["parity"]["artifacts"].values())
     sizes = {kind: artifact["bytes"] for kind, artifact in done["parity"]["artifacts"].items()}
     assert sizes["tflite_dynamic_range"] < sizes["tflite_float16"] < sizes["tflite"]
+
+
+@pytest.mark.slow
+def test_8_bit_activations_are_held_to_the_metric(cli, tmp_path, monkeypatch):
+    options = ["--set", "export.quantization=[int8]", "--output", tmp_path, "--name", "a", "--json"]
+    result = cli("run", "mnist_rows", *options)
+    assert result.exit_code == 0, result.stderr
+    done = json.loads(result.stdout)
+    entry = done["parity"]["artifacts"]["tflite_int8"]
+    assert entry["path"] == "export/model.int8.tflite"
+    assert entry["passed"]
+    assert entry["test"]["accuracy"] >= done["metrics"]["test"]["accuracy"] - 0.01
+    assert entry["max_abs_diff"] > 1e-3, "it is quantised"
+
+    monkeypatch.setattr(stage, "representative", lambda split, seed: np.zeros_like(split.inputs[:50]))
+    result = cli("export", tmp_path / "mnist_rows/a")
+    assert result.exit_code == 4, result
+    assert "accuracy falls from 0.98" in result.stderr

@@ -26,7 +26,7 @@ def run_alone(kind, path, inputs_path, rows):
 
     Returns:
         Tuple `(calls, milliseconds)`: the outputs by name of each call (`whole`, `by_1`, `by_7`, `first_call`,
-        `second_call`), and the median time of one example.
+        `second_call`; `steps` of a file that can be stepped), and the median time of one example.
 
     Raises:
         ExportError: If the process fails; the message holds the last line it printed.

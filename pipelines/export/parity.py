@@ -30,9 +30,10 @@ def check_export(artifacts, inputs, expected, score=None, primary=None, rows=64,
 
     Each artefact runs in a fresh process that sees no GPU and cannot import the library that made it. All test rows are
     compared. The first `rows` of them also run one by one and in batches of seven, and twice in a row, and must give
-    the same again. A float artefact passes if no score differs by more than its tolerance (times the largest score if
-    that is above 1), and the label of every row is the same unless the two highest scores lie closer than that. A
-    quantised one passes if the primary metric loses no more than its tolerance.
+    the same again; so must the signature `step`, on a few rows, where the file has it beside `sequence`. A float
+    artefact passes if no score differs by more than its tolerance (times the largest score if that is above 1), and
+    the label of every row is the same unless the two highest scores lie closer than that. A quantised one passes if
+    the primary metric loses no more than its tolerance.
 
     Args:
         artifacts: Dict from kind (`saved_model`, `tflite`, `tflite_dynamic_range`, `tflite_float16`, `tflite_int8`) to
@@ -87,7 +88,7 @@ def check_export(artifacts, inputs, expected, score=None, primary=None, rows=64,
                 calls, entry["milliseconds_per_example"] = run_alone(kind, path, inputs_path, rows)
                 outputs = {call: _last_steps(_select(results, expected), expected) for call, results in calls.items()}
                 worst_row = _measure(entry, outputs["whole"], expected, score)
-                problems = _repetition_problems(outputs)
+                problems = _repetition_problems(outputs) + _step_problems(kind, outputs)
                 if score:
                     problems += _label_problems(calls["whole"].get("labels"), outputs["whole"][SCORES], class_names)
                 if kind in FLOAT_KINDS:
@@ -176,6 +177,21 @@ def _repetition_problems(calls):
     return problems
 
 
+def _step_problems(kind, calls):
+    """Where the signature `step` answers otherwise than `sequence`; quantised ones may round in other places."""
+    problems = []
+    for name, stepped in calls.get("steps", {}).items():
+        whole = calls["whole"][name].astype("float64")
+        differences = np.abs(stepped - whole[: len(stepped)])
+        if kind in FLOAT_KINDS:
+            differs = not differences.max() <= BATCH_TOLERANCE * _size(whole)
+        else:
+            differs = not np.sqrt(np.mean(differences**2)) <= DISTANCES[kind] * _spread(whole) + ROUNDING * _size(whole)
+        if differs:
+            problems.append(f"Step by step the {name} differ from those of the whole by {differences.max():.2g}.")
+    return problems
+
+
 def _score_problems(entry, outputs, expected):
     problems = []
     tolerance = entry["tolerance"]
@@ -196,13 +212,18 @@ def _distance_problems(limit, outputs, expected):
     problems = []
     for name, wanted in expected.items():
         wanted = wanted.astype("float64")
-        spread = np.sqrt(np.mean((wanted - wanted.mean(axis=0)) ** 2))
+        spread = _spread(wanted)
         distance = np.sqrt(np.mean((outputs[name] - wanted) ** 2))
         if not distance <= limit * spread + ROUNDING * np.abs(wanted).max():
             problems.append(
                 f"The {name} lie {distance:.2g} from those of the model, which spread by {spread:.2g} only."
             )
     return problems
+
+
+def _spread(values):
+    """How far values differ from one example to the other, on average (root mean square)."""
+    return np.sqrt(np.mean((values - values.mean(axis=0)) ** 2))
 
 
 def _difference(values, others):

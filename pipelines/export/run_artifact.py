@@ -12,12 +12,16 @@ import numpy as np
 
 BLOCKED = {"saved_model": ["keras_recurrent", "keras"], "tflite": ["keras_recurrent", "keras", "tensorflow"]}
 BATCH_SIZE = 256
+STEPPED = 4  # rows that the signature `step` is given too, beside `sequence`
 STATE = re.compile(r"state_\d+")
 WARM_UP, TIMED = 3, 100
 
 
 def load_saved_model(path):
-    """The signature of a SavedModel as a function from arrays to arrays, the type of each input, and a fixed batch."""
+    """The signature of a SavedModel as a function from arrays to arrays, the types of its inputs, and a fixed batch.
+
+    Last comes another way to the same answers, if there is one: None.
+    """
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
@@ -31,23 +35,30 @@ def load_saved_model(path):
         outputs = signature(**{name: tf.constant(value) for name, value in inputs.items()})
         return {name: value.numpy() for name, value in outputs.items()}
 
-    return run, types, next((spec.shape[0] for spec in specs.values() if spec.shape.rank), None)
+    return run, types, next((spec.shape[0] for spec in specs.values() if spec.shape.rank), None), None
 
 
 def load_tflite(path):
-    """The same of a TensorFlow Lite file."""
+    """The same of a TensorFlow Lite file; beside the signature `sequence`, `step` is another way."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(path, num_threads=1)
-    stepped = "sequence" not in interpreter.get_signature_list()
-    runner = interpreter.get_signature_runner("step" if stepped else "sequence")
-    details = runner.get_input_details()
-    states = {name: detail for name, detail in details.items() if stepped and STATE.fullmatch(name)}
-    types = {name: detail["dtype"] for name, detail in details.items() if name not in states}
-    ranks = {name: len(details[name]["shape"]) for name in types}
+    signatures = interpreter.get_signature_list()
+    step = by_steps(interpreter.get_signature_runner("step")) if "step" in signatures else None
+    run = interpreter.get_signature_runner("sequence") if "sequence" in signatures else None
+    details = (run or interpreter.get_signature_runner("step")).get_input_details()
+    types = {name: detail["dtype"] for name, detail in details.items() if run or not STATE.fullmatch(name)}
     (batch, *_), *_ = (details[name]["shape_signature"] for name in types)
-    run = (lambda inputs: run_steps(runner, inputs, ranks, states)) if stepped else (lambda inputs: runner(**inputs))
-    return run, types, None if batch == -1 else int(batch)
+    fixed = None if batch == -1 else int(batch)
+    return ((lambda inputs: run(**inputs)), types, fixed, step) if run else (step, types, fixed, None)
+
+
+def by_steps(runner):
+    """The signature `step` as a function from whole sequences to the answers at all of their time steps."""
+    details = runner.get_input_details()
+    states = {name: detail for name, detail in details.items() if STATE.fullmatch(name)}
+    ranks = {name: len(detail["shape"]) for name, detail in details.items() if name not in states}
+    return lambda inputs: run_steps(runner, inputs, ranks, states)
 
 
 def run_steps(runner, inputs, ranks, states):
@@ -105,7 +116,7 @@ def milliseconds_per_example(run, inputs, total, fixed):
 
 def main(runtime, path, inputs_path, results_path, rows):
     sys.modules.update(dict.fromkeys(BLOCKED[runtime]))  # from here on, importing one of them is an error
-    run, types, fixed = {"saved_model": load_saved_model, "tflite": load_tflite}[runtime](path)
+    run, types, fixed, step = {"saved_model": load_saved_model, "tflite": load_tflite}[runtime](path)
     inputs = read_inputs(inputs_path, types)
     total = len(next(iter(inputs.values())))
     rows = min(int(rows), total)
@@ -116,6 +127,8 @@ def main(runtime, path, inputs_path, results_path, rows):
         "first_call": run_in_batches(run, inputs, rows, rows, fixed),
         "second_call": run_in_batches(run, inputs, rows, rows, fixed),
     }
+    if step:
+        calls["steps"] = run_in_batches(step, inputs, min(STEPPED, total), STEPPED, fixed)
     results = {f"{call}/{name}": value for call, outputs in calls.items() for name, value in outputs.items()}
     np.savez(results_path, **results, milliseconds=milliseconds_per_example(run, inputs, total, fixed))
 

@@ -7,13 +7,16 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from .. import files, metrics
 from ..export import check_export, export_saved_model, export_tflite
 from ..runs import LABELS, Run
-from .data import Data
+from .data import Data, Split
 from .report import write_card
+
+REPRESENTATIVE = 300
 
 
 def export(run: Run, data: Data) -> dict[str, Any]:
@@ -48,9 +51,15 @@ def _write(run: Run, data: Data, folder: Path) -> dict[str, Path]:
     export_tflite(run.model, artifacts["tflite"])
     for quantization in run.config.export.quantization:
         path = artifacts[f"tflite_{quantization}"] = folder / f"model.{quantization}.tflite"
-        export_tflite(run.model, path, quantization=quantization)
+        examples = representative(data.train, run.config.training.seed) if quantization == "int8" else None
+        export_tflite(run.model, path, quantization=quantization, representative_data=examples)
     (folder / LABELS.name).write_text("".join(f"{name}\n" for name in data.classes), encoding="utf-8")
     return artifacts
+
+
+def representative(split: Split, seed: int) -> np.ndarray:
+    """Some hundred training inputs, drawn at random, by which activations are scaled to 8 bits."""
+    return split.inputs[np.random.default_rng(seed).permutation(len(split))[:REPRESENTATIVE]]
 
 
 def _prove(run: Run, data: Data, artifacts: dict[str, Path]) -> dict[str, Any]:

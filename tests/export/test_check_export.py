@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -179,3 +180,31 @@ def test_wrong_use_is_said_in_words(pixels, expected, accuracy):
         check_export({"onnx": "model.onnx"}, pixels, expected, accuracy, "accuracy")
     with pytest.raises(ValueError, match="f1"):
         check_export({}, pixels, expected, accuracy, "f1")
+
+
+@keras.saving.register_keras_serializable("tests")
+class Echo(keras.layers.Layer):
+    """Adds what stood nine steps before: further back than a stepped model is compared when it is exported."""
+
+    def call(self, x):
+        return x + keras.ops.pad(x, [[0, 0], [9, 0], [0, 0]])[:, : keras.ops.shape(x)[1]]
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+@pytest.mark.parametrize("layers", [[], [Echo()]], ids=["recurrent", "with an echo"])
+def test_step_by_step_a_file_gives_what_it_gives_at_once(layers, random, tmp_path):
+    sequence = keras.Input((None, 3), name="x")
+    x = keras.layers.GRU(5, return_sequences=True)(sequence)
+    for layer in layers:
+        x = layer(x)
+    model = keras.Model(sequence, keras.layers.Dense(4, name="y")(x))
+    files = {"tflite": tmp_path / "a.tflite", "tflite_dynamic_range": tmp_path / "b.tflite"}
+    export_tflite(model, files["tflite"])
+    export_tflite(model, files["tflite_dynamic_range"], "dynamic_range")
+    data = random.normal(size=(6, 20, 3)).astype("float32")
+    entries = check_export(files, data, {"y": model(data).numpy()})["artifacts"]
+    for entry in entries.values():
+        assert entry["passed"] is not bool(layers), entry
+        assert not layers or "Step by step the y differ" in entry["reason"]
