@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 UsageMistake = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 INTERRUPTED = 130
 DEBUG = "--debug"
-MOST_COLUMNS = 16
 OF_A_PIPELINE = ("run", "train", "show", "compare")
 debugging = False
 
@@ -167,30 +166,24 @@ app.command("evaluate", help="Score a trained run on the test split, beside the 
 app.command("export", help="Export a trained run to SavedModel and TFLite, and prove it.")(_repeats("export"))
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
 def predict(
-    path: RunPath,
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Files of the pipeline's kind.")],
+    context: typer.Context,
+    path: Annotated[Path | None, typer.Argument(metavar="RUN [INPUT...]", help="'predict RUN --help' tells.")] = None,
     output: Output = OUTPUT,
-    to: Annotated[Path | None, typer.Option(help="Write a CSV file instead.")] = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
 ) -> None:
-    """Predict for files (mnist_rows: pictures, idx files, .npy); --json and --to give every probability."""
-    from . import files, runs, verbs
-    from .console import progress, table
+    """Predict with a trained run, for what its pipeline takes: RUN comes first, then INPUT and options."""
+    if path is None or str(path) == "--help":
+        return typer.echo(context.get_help())
+    if str(path).startswith("-"):
+        raise UsageError(f"predict takes RUN first, and {path} after it: keras-recurrent predict RUN ...")
+    from . import runs
 
-    if to is not None and to.exists():
-        raise UsageError(f"--to {to} exists and is left as it is; choose another file.")
-    answers = verbs.predict(runs.open(path, output), inputs, progress(quiet))
-    if to is not None:
-        files.write_text(to, answers.to_csv(index=False))
-    if as_json:
-        _print_json({"predictions": answers.to_dict("records")})
-    elif to is None:
-        shown = answers if len(answers.columns) <= MOST_COLUMNS else answers[["input", "row", "label", "probability"]]
-        decimals = shown.map(lambda cell: f"{cell:.4f}" if isinstance(cell, float) else cell)
-        table(list(shown.columns), decimals.itertuples(index=False))
+    run = runs.open(path, output)
+    own = typer.Typer(add_completion=False, rich_markup_mode=None)
+    own.command()(run.pipeline.predict)
+    command = typer.main.get_command(own)
+    command.main(context.args, prog_name=f"keras-recurrent predict {path}", standalone_mode=False, obj=run)
 
 
 @app.command()

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from . import catalogue, files, metrics, runs
+from . import catalogue, files, runs, verbs
 from .cells import CELLS
 from .errors import DataError, DivergenceError, UsageError, did_you_mean
 from .request import Request
@@ -44,9 +44,9 @@ def compare(request: Request, cells: Sequence[str], seeds: int, console: Console
     pipeline = catalogue.load(request.pipeline)
     first = request.resolve().training.seed
     folder = _folder(request)
-    data = pipeline.load(request.resolve())
+    data = verbs.load(pipeline, request.resolve(), console)
     from .plots import comparison, save
-    from .stages.evaluation import baseline_scores
+    from .stages.evaluation import baseline_answers, score
     from .stages.training import train
 
     rows = []
@@ -64,13 +64,14 @@ def compare(request: Request, cells: Sequence[str], seeds: int, console: Console
             except DivergenceError as error:
                 console.print(f"{cell}, seed {seed}, is left out: {error}", highlight=False, soft_wrap=True)
                 continue
-            scores = metrics.classification(run.predict(data.test.inputs), data.test.labels)
+            scores = score(run.predict(data.test.inputs), data.test.labels)
             epochs = run.history["seconds"]
             rows.append((cell, scores[pipeline.primary], run.model.count_params(), float(epochs.median())))
     if not rows:
         raise DivergenceError("every training diverged; there is nothing to compare.")
     table = summarise(rows, pipeline.primary)
-    baselines = {name: score[pipeline.primary] for name, score in baseline_scores(pipeline, data).items()}
+    beside = baseline_answers(run, data)
+    baselines = {name: score(answer, data.test.labels)[pipeline.primary] for name, answer in beside.items()}
     files.write_text(folder / "compare.csv", table.to_csv(index=False))
     save(comparison(table, pipeline.primary, baselines), folder / "compare.png")
     return Comparison(folder, pipeline.primary, table, baselines)

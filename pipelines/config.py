@@ -83,6 +83,25 @@ class RecurrentModel(Section):
         return self
 
 
+class TextModel(RecurrentModel):
+    """Embedded tokens, stacked recurrent layers, and one vector of them for the whole text."""
+
+    embedding: PositiveInt = 128
+    """Numbers that stand for a token."""
+    region: PositiveInt | None = None
+    """One-hot convolution before the recurrence: so many adjacent tokens together give a vector of `embedding` numbers,
+    through a rectifier (Johnson & Zhang 2015, arXiv 1412.1058); null embeds each token by itself."""
+    embedding_dropout: Rate = 0.0
+    """Rate on the numbers that stand for a token."""
+    word_dropout: Rate = 0.0
+    """Rate at which whole tokens are left out in training."""
+    pooling: Literal["last", "max", "mean", "attention"] = "last"
+    """What stands for the text: the last output, the largest or the mean over time, or a mean with learned weights
+    (Yang et al. 2016, Hierarchical Attention Networks, NAACL)."""
+    final_dropout: Rate = 0.0
+    """Rate before the classifier."""
+
+
 class Training(Section):
     """How the model is fitted."""
 

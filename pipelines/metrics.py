@@ -13,6 +13,7 @@ import numpy as np
 
 BINS = 15
 LEVEL = 0.95
+TAILS = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
 
 
 def classification(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -84,10 +85,96 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
     >>> round(calibration_error(np.array([[.9, .1], [.9, .1]]), np.array([0, 1])), 4)
     0.4
     """
+    count, confidence, accuracy = calibration(probabilities, labels)
+    return float((count * np.abs(accuracy - confidence)).sum() / len(labels))
+
+
+def calibration(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels, mean confidence and accuracy in each of equal bins of confidence, each `[bins]`; 0 where a bin is empty.
+
+    Args:
+        probabilities: `[n, classes]`.
+        labels: `[n]`.
+    """
     confidence, right = probabilities.max(-1), probabilities.argmax(-1) == labels
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gaps = np.bincount(bins, weights=right - confidence, minlength=BINS)
-    return float(np.abs(gaps).sum() / len(labels))
+    count, sums, hits = (np.bincount(bins, weights, minlength=BINS) for weights in (None, confidence, right))
+    return count, sums / np.maximum(count, 1), hits / np.maximum(count, 1)
+
+
+def roc_auc(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """The area under the ROC curve: how often a label of the class is given it more surely than one of another class.
+
+    It sorts the probabilities of every class, so it is no part of `classification`.
+
+    Args:
+        probabilities: Of each class, along the last axis.
+        labels: Right classes, integers.
+
+    Returns:
+        `roc_auc`: with two classes of the second one, with more the mean over the classes, one against the others.
+        Classes that no label has, or that all have, are left out; if none remains, so is the score.
+
+    Example:
+
+    >>> roc_auc(np.array([[.9, .1], [.6, .4], [.7, .3], [.2, .8]]), np.array([0, 0, 1, 1]))
+    {'roc_auc': 0.75}
+    """
+    from scipy.stats import rankdata
+
+    flat, targets = probabilities.reshape(-1, probabilities.shape[-1]), labels.reshape(-1)
+    areas = []
+    for name in range(flat.shape[1])[1 if flat.shape[1] == 2 else 0 :]:
+        positive = targets == name
+        count, others = int(positive.sum()), int((~positive).sum())
+        if count and others:  # Mann-Whitney's U; ties have the mean of their ranks
+            below = rankdata(flat[:, name])[positive].sum() - count * (count + 1) / 2
+            areas.append(below / (count * others))
+    return {"roc_auc": float(np.mean(areas))} if areas else {}
+
+
+def paired_test(right_a: np.ndarray, right_b: np.ndarray) -> dict[str, float]:
+    """McNemar's exact test of whether a model and a baseline are right equally often on the same examples.
+
+    Source: McNemar, Note on the Sampling Error of the Difference between Correlated Proportions, Psychometrika 1947.
+
+    Args:
+        right_a: Where the model is right, `[n]` bool.
+        right_b: Where the baseline is.
+
+    Returns:
+        `only_model` and `only_baseline` (examples that only this one has right), and `p_value` (two-sided).
+
+    Example:
+
+    >>> right = np.array([True, True, True, False]), np.array([False, False, True, False])
+    >>> paired_test(*right)
+    {'only_model': 2, 'only_baseline': 0, 'p_value': 0.5}
+    """
+    from scipy.stats import binomtest
+
+    only_model, only_baseline = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
+    differing = only_model + only_baseline
+    p_value = float(binomtest(only_model, differing).pvalue) if differing else 1.0
+    return {"only_model": only_model, "only_baseline": only_baseline, "p_value": p_value}
+
+
+def difference_interval(right_a: np.ndarray, right_b: np.ndarray, resamples: int, seed: int = 0) -> list[float]:
+    """The 95% interval of the accuracy of a minus that of b, by the percentile bootstrap over pairs.
+
+    Args:
+        right_a: Where a is right, `[n]` bool.
+        right_b: Where b is, on the same examples.
+        resamples: How many times n pairs are drawn with replacement.
+        seed: Of the draws.
+
+    Returns:
+        `[low, high]`, or nothing without resamples.
+    """
+    gained, lost = (right_a & ~right_b).mean(), (right_b & ~right_a).mean()
+    shares = [gained, lost, max(0.0, 1 - gained - lost)]
+    draws = np.random.default_rng(seed).multinomial(len(right_a), shares, resamples)
+    return np.quantile((draws[:, 0] - draws[:, 1]) / len(right_a), TAILS).tolist() if resamples else []
 
 
 def intervals(
@@ -114,8 +201,7 @@ def intervals(
     for _ in range(resamples):
         rows = rng.integers(0, len(labels), len(labels))
         draws.append(metric(probabilities[rows], labels[rows]))
-    tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
-    return {name: np.quantile([draw[name] for draw in draws], tails).tolist() for name in draws[0]} if draws else {}
+    return {name: np.quantile([draw[name] for draw in draws], TAILS).tolist() for name in draws[0]} if draws else {}
 
 
 def rounded(value: Any, digits: int = 6) -> Any:

@@ -19,18 +19,18 @@ import numpy as np
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 from pydantic_core import PydanticCustomError
 
-from . import baselines, cli
+from . import baselines, cli, prediction
 from .config import Config, DataSection, FullPath, RecurrentModel
 from .errors import DataError
-from .pipeline import Pipeline
+from .pipeline import Findings, Pipeline
 from .sources import digits, idx, tfds
 from .stages.data import Data, Split, hold_out
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
-    from matplotlib.figure import Figure
 
+    from .runs import Run
     from .stages.data import Augment
 
 CLASSES = tuple("0123456789")
@@ -219,8 +219,8 @@ def about_data(config: RowsConfig) -> str:
     return f"{origin}{pairs}, read {layout[config.data.layout]}.{changed}"
 
 
-def draw_mistakes(data: Data, probabilities: np.ndarray, rows: list[int]) -> Figure:
-    """Draws pictures of the test split, each with the right label and the model's."""
+def examine(run: Run, data: Data, probabilities: np.ndarray, worst: list[int]) -> Findings:
+    """Draws the pictures of the worst mistakes, each with the right label and the model's."""
     from .plots import pictures
 
     def names(labels: np.ndarray) -> str:
@@ -229,9 +229,22 @@ def draw_mistakes(data: Data, probabilities: np.ndarray, rows: list[int]) -> Fig
     titles = [
         f"#{row}: {names(data.test.labels[row])}, taken for {names(probabilities[row].argmax(-1))}"
         f" ({probabilities[row].max(-1).min():.2f})"
-        for row in rows
+        for row in worst
     ]
-    return pictures(data.test.inputs[rows], titles)
+    return Findings(figures={"worst_mistakes": pictures(data.test.inputs[worst], titles)})
+
+
+LOADING = """probabilities = runs.open("FOLDER_OF_THIS_FILE").predict(inputs)
+
+import tensorflow as tf                                    # with TensorFlow alone
+
+serve = tf.saved_model.load("export/saved_model/1").signatures["serving_default"]
+answers = serve(images=tf.constant(inputs))                # probabilities and labels
+
+from ai_edge_litert.interpreter import Interpreter         # with the TFLite runtime alone
+
+sequence = Interpreter("export/model.tflite").get_signature_runner("sequence")
+answers = sequence(images=inputs)                          # probabilities; names are in export/labels.txt"""
 
 
 PIPELINE = Pipeline(
@@ -243,16 +256,17 @@ PIPELINE = Pipeline(
     ),
     primary="accuracy",
     about_data=about_data,
+    loading=LOADING,
     config=RowsConfig,
     load=load,
     build=build,
     augment=augment,
-    baselines={
+    baselines=lambda config: {
         "most_frequent": baselines.most_frequent,
         "logistic_regression": baselines.logistic_regression,
     },
-    draw_mistakes=draw_mistakes,
-    read_input=read_input,
+    examine=examine,
+    predict=prediction.of_files(read_input),
 )
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,28 @@ if TYPE_CHECKING:
     import keras
     from matplotlib.figure import Figure
 
+    from .runs import Run
     from .stages.data import Augment, Data
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a pipeline has to say about the answers of a model, beyond the scores."""
+
+    details: dict[str, Any] = field(default_factory=dict)
+    """For metrics.json."""
+    figures: dict[str, Figure] = field(default_factory=dict)
+    """By name, for the folder of plots and the model's card."""
+    pages: dict[str, str] = field(default_factory=dict)
+    """HTML by name, for the folder of plots and the model's card."""
+
+
+def no_change(config: Config) -> None:
+    """Training inputs are left as they are."""
+
+
+def no_encoder(config: Config, data: Data) -> None:
+    """The model takes the raw inputs."""
 
 
 @dataclass(frozen=True)
@@ -32,17 +53,24 @@ class Pipeline:
     """The metric that counts; higher is better."""
     about_data: Callable[[Config], str]
     """One sentence on the data that a configuration chooses, for the model's card."""
+    loading: str
+    """How to load the exported files and give them inputs, in Python, for the model's card."""
     config: type[Config]
     """The schema of the configuration, with its defaults."""
     load: Callable[[Config], Data]
     """Loads the three splits."""
     build: Callable[[Config, Data, str], keras.Model]
-    """Builds the model in a precision, such as `float32`: raw inputs in, probabilities out."""
-    augment: Callable[[Config], Augment | None]
-    """The random change of training inputs, if any."""
-    baselines: dict[str, Callable[[Data], np.ndarray]]
+    """Builds the model in a precision, such as `float32`: inputs in, probabilities out."""
+    baselines: Callable[[Config], dict[str, Callable[[Data], np.ndarray]]]
     """What the model is compared with: each gives probabilities for the test split."""
-    draw_mistakes: Callable[[Data, np.ndarray, list[int]], Figure]
-    """Draws the examples of the test split whose rows are given, with what the model took them for."""
-    read_input: Callable[[Path, tuple[int, ...]], tuple[np.ndarray, list[str]]]
-    """Reads a file for `predict`, given the shape of one example: inputs `[n, ...]`, and notes for the user."""
+    examine: Callable[[Run, Data, np.ndarray, list[int]], Findings]
+    """Looks at the model's probabilities for the test split, of which the rows of the worst mistakes are given."""
+    predict: Callable[..., None]
+    """The command `predict` behind RUN, as a function for typer; `context.obj` is the run."""
+    augment: Callable[[Config], Augment | None] = no_change
+    """The random change of training inputs, if any."""
+    encoder: Callable[[Config, Data], keras.Model | None] = no_encoder
+    """What turns raw inputs into those of `build`, if the model does not take raw ones: it is in model.keras and in the
+    SavedModel, and not in the TFLite files."""
+    write_beside: Callable[[Run, Path], None] = lambda run, folder: None
+    """Writes what the TFLite files need beside them."""

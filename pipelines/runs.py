@@ -33,6 +33,7 @@ from .pipeline import Pipeline
 if TYPE_CHECKING:
     import keras
 
+BATCH = 256
 LATEST, COMPARISONS = "latest", "comparisons"
 LABELS = Path("export/labels.txt")
 PACKAGES = ("keras-recurrent", "tensorflow", "keras", "numpy", "scikit-learn", "ai-edge-litert")
@@ -52,6 +53,7 @@ class Run:
         import keras
 
         from .. import layers  # noqa: F401, by which Keras knows the layers that the file names
+        from .stages import text, text_model  # noqa: F401, the same
 
         path = self.path / "model.keras"
         if not path.is_file():
@@ -107,8 +109,16 @@ class Run:
         return f"keras-recurrent run {self.pipeline.name} --output {output} --name {self.path.name} --resume"
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:
-        """Probabilities `[n, ..., classes]` for raw inputs `[n, ...]`, as in the training data."""
-        return np.asarray(self.model.predict(inputs, batch_size=256, verbose=0))
+        """Probabilities `[n, ..., classes]` for raw inputs `[n, ...]`, or a list of texts, as in the training data."""
+        inputs = np.asarray(inputs)
+        if inputs.dtype.kind not in "OU":
+            return np.asarray(self.model.predict(inputs, batch_size=BATCH, verbose=0))
+        import tensorflow as tf
+
+        order = np.argsort([len(text) for text in inputs], kind="stable")  # so that little of a batch is padding
+        texts = tf.constant(inputs[order].tolist())
+        probabilities = np.asarray(self.model.predict(texts, batch_size=BATCH, verbose=0))
+        return probabilities[np.argsort(order)]
 
     def read_json(self, name: str) -> dict[str, Any]:
         """A JSON file of the run."""

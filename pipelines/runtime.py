@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from . import tokens
 from .errors import DataError
 
 STATE = re.compile(r"state_\d+")
@@ -38,14 +39,7 @@ class StreamingModel:
     """
 
     def __init__(self, path: str | Path, num_threads: int = 1) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
-        if not Path(path).is_file():
-            raise DataError(f"There is no file {str(path)!r}.")
-        try:
-            self._interpreter = Interpreter(str(path), num_threads=num_threads)
-        except ValueError as error:
-            raise DataError(f"{str(path)!r} is not a TensorFlow Lite file: {error}") from error
+        self._interpreter = _open(Path(path), num_threads)
         if "step" not in self._interpreter.get_signature_list():
             raise DataError(
                 f"{str(path)!r} has no signature 'step'. Export a model that can be stepped: recurrent layers that "
@@ -116,3 +110,57 @@ class StreamingModel:
             if np.issubdtype(detail["dtype"], np.integer) and not np.array_equal(inputs[name], value):
                 raise ValueError(f"Input {name!r} takes {np.dtype(detail['dtype'])}; some of the values given are not.")
         return inputs
+
+
+class TextClassifier:
+    """An exported classifier of texts: a TensorFlow Lite file with its vocabulary and its labels beside it.
+
+    Args:
+        path: `model.tflite` (or a quantised one) in the folder `export/` of a run, where `vocabulary.txt`, `text.json`
+            and `labels.txt` lie too.
+        num_threads: How many threads the interpreter may use.
+
+    Raises:
+        DataError: If one of the files is missing, or the first is no TensorFlow Lite file.
+
+    Example:
+
+    ```python
+    model = TextClassifier("saved_models/sentiment/latest/export/model.tflite")
+    model.label(["I did not like it, I loved it."])  # ["positive"]
+    model.predict(["I did not like it, I loved it."])  # probabilities [1, classes], in the order of model.classes
+    ```
+    """
+
+    def __init__(self, path: str | Path, num_threads: int = 1) -> None:
+        path = Path(path)
+        self._interpreter = _open(path, num_threads)
+        try:
+            self.vocabulary, self._reading = tokens.read(path.parent)
+            self.classes = (path.parent / "labels.txt").read_text(encoding="utf-8").splitlines()
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path.parent} lacks what turns texts into ids, or labels into names: {error}") from error
+        self._run = self._interpreter.get_signature_runner("sequence")
+
+    def predict(self, texts: list[str]) -> np.ndarray:
+        """Probabilities `[texts, classes]` float32."""
+        if not len(texts):
+            return np.zeros((0, len(self.classes)), np.float32)
+        ids = tokens.to_ids(texts, self.vocabulary, **self._reading)
+        return self._run(ids=tokens.padded(ids))["probabilities"]
+
+    def label(self, texts: list[str]) -> list[str]:
+        """The name of the most probable class of each text."""
+        return [self.classes[number] for number in self.predict(texts).argmax(-1)]
+
+
+def _open(path: Path, num_threads: int) -> Any:
+    """The interpreter of a file."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    if not path.is_file():
+        raise DataError(f"There is no file {str(path)!r}.")
+    try:
+        return Interpreter(str(path), num_threads=num_threads)
+    except ValueError as error:
+        raise DataError(f"{str(path)!r} is not a TensorFlow Lite file: {error}") from error

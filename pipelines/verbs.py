@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
-
-import numpy as np
-import pandas as pd
 from rich.console import Console
 
 from . import catalogue, runs, settings
+from .config import Config
 from .errors import GateError, UsageError
+from .pipeline import Pipeline
 from .request import Request
+from .stages.data import Data
 
 EVALUATED = ("metrics.json", "predictions.csv", "README.md")
 
 
 def train(request: Request, console: Console) -> runs.Run:
     """Trains, in a new run folder or in the one that is resumed."""
-    run, data = _begin(request)
+    run, data = _begin(request, console)
     _train(run, data, console)
     return run
 
 
 def run(request: Request, console: Console) -> runs.Run:
     """Trains, evaluates, exports; a resumed run goes on where it stopped."""
-    run, data = _begin(request)
+    run, data = _begin(request, console)
     if _is_proven(run):
         console.print(f"{run.path} is finished: trained, evaluated, exported and proven.", soft_wrap=True)
         return run
@@ -40,52 +37,34 @@ def run(request: Request, console: Console) -> runs.Run:
 def evaluate(run: runs.Run, console: Console) -> None:
     """Scores a trained run again."""
     _ = run.model
-    _evaluate(run, run.pipeline.load(run.config), console)
+    _evaluate(run, load(run.pipeline, run.config, console), console)
 
 
 def export(run: runs.Run, console: Console) -> None:
     """Exports and proves a trained run again."""
     _ = run.model
-    _export(run, run.pipeline.load(run.config), console)
+    _export(run, load(run.pipeline, run.config, console), console)
 
 
-def predict(run: runs.Run, paths: Sequence[Path], console: Console) -> pd.DataFrame:
-    """Predicts for the contents of files.
-
-    Returns:
-        A row for each example: `input` (the file), `row` in it, `label`, the `probability` of that label, and the
-        probability of each class (of each class at each position, if an example has several labels).
-    """
-    shape = tuple(run.model.input_shape[1:])
-    parts = []
-    for path in paths:
-        inputs, notes = run.pipeline.read_input(path, shape)
-        if notes:
-            console.print(f"{path}: {', '.join(notes)}", highlight=False, soft_wrap=True)
-        parts.append((path, inputs))
-    rows = [(str(path), row) for path, inputs in parts for row in range(len(inputs))]
-    probabilities = run.predict(np.concatenate([inputs for _, inputs in parts]))
-    names = np.array(run.classes)[probabilities.argmax(-1)].reshape(len(rows), -1)
-    table = pd.DataFrame(rows, columns=["input", "row"])
-    table["label"] = [" ".join(labels) for labels in names]
-    table["probability"] = probabilities.astype(float).max(-1).reshape(len(rows), -1).prod(axis=1).round(6)
-    positions = range(1, names.shape[1] + 1)
-    of_each = [f"p({name})" if len(positions) == 1 else f"p{i}({name})" for i in positions for name in run.classes]
-    table[of_each] = probabilities.astype(float).reshape(len(rows), -1).round(6)
-    return table
+def load(pipeline: Pipeline, config: Config, console: Console) -> Data:
+    """The data of a configuration; says what was found in it."""
+    data = pipeline.load(config)
+    for note in data.notes:
+        console.print(f"data: {note}.", highlight=False, markup=False, soft_wrap=True)
+    return data
 
 
-def _begin(request: Request) -> tuple[runs.Run, Any]:
+def _begin(request: Request, console: Console) -> tuple[runs.Run, Data]:
     """The run folder, and the data: loaded first, so that unusable data leaves no folder behind."""
     catalogue.check(request.pipeline, request.preset)
     pipeline = catalogue.load(request.pipeline)
     if request.resume:
         run = runs.to_resume(pipeline, request.output, request.name)
         _same_settings(request, run)
-        return run, pipeline.load(run.config)
+        return run, load(pipeline, run.config, console)
     chosen = request.resolve()
     path = runs.new_path(pipeline, request.output, request.name)
-    data = pipeline.load(chosen)
+    data = load(pipeline, chosen, console)
     if chosen.training.devices is not None:
         from .stages.training import strategy
 
@@ -122,7 +101,7 @@ def _is_proven(run: runs.Run) -> bool:
     return all(artifact["passed"] and (run.path / artifact["path"]).exists() for artifact in artifacts)
 
 
-def _train(run: runs.Run, data: Any, console: Console) -> None:
+def _train(run: runs.Run, data: Data, console: Console) -> None:
     if _is_trained(run):
         console.print(f"{run.path} is trained already.", soft_wrap=True)
         return
@@ -132,7 +111,7 @@ def _train(run: runs.Run, data: Any, console: Console) -> None:
     train(run, data, console)
 
 
-def _evaluate(run: runs.Run, data: Any, console: Console) -> None:
+def _evaluate(run: runs.Run, data: Data, console: Console) -> None:
     console.print("evaluating, beside the baselines")
     from .stages.evaluation import evaluate
     from .stages.report import write_card
@@ -142,7 +121,7 @@ def _evaluate(run: runs.Run, data: Any, console: Console) -> None:
     write_card(run, run.read_json("export/parity.json") if proven else None)
 
 
-def _export(run: runs.Run, data: Any, console: Console) -> None:
+def _export(run: runs.Run, data: Data, console: Console) -> None:
     console.print("exporting, and proving each file in a process of its own")
     from .stages.export import export
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from keras_recurrent.pipelines import metrics
+from keras_recurrent.pipelines import metrics, plots
 from keras_recurrent.pipelines.baselines import logistic_regression, most_frequent
 from keras_recurrent.pipelines.stages.data import Data, Split
 from keras_recurrent.pipelines.stages.evaluation import worst_mistakes
@@ -50,6 +50,65 @@ def test_calibration_error_equals_its_definition(scored):
         if inside.any():
             expected += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
     assert metrics.calibration_error(probabilities, labels) == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_reliability_plot_shows_what_the_calibration_error_sums(scored):
+    probabilities, labels = scored
+    above, below = plots.reliability(probabilities, labels).axes
+    confidence, accuracy = above.lines[1].get_data()
+    count = np.array([bar.get_height() for bar in below.patches])
+    assert count.sum() == 500
+    error = np.abs(accuracy - confidence) @ count[count > 0] / 500
+    assert error == pytest.approx(metrics.calibration_error(probabilities, labels))
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+@pytest.mark.parametrize("digits", [1, 8])
+def test_roc_auc_equals_scikit_learn(scored, classes, digits):
+    """With one digit there are many ties."""
+    probabilities, labels = (array[scored[1] < classes] for array in scored)
+    probabilities = (probabilities[:, :classes] / probabilities[:, :classes].sum(1, keepdims=True)).round(digits)
+    areas = [sklearn_metrics.roc_auc_score(labels == name, probabilities[:, name]) for name in range(classes)]
+    expected = areas[1] if classes == 2 else np.mean(areas)
+    assert metrics.roc_auc(probabilities, labels)["roc_auc"] == pytest.approx(expected)
+    if digits == 8 and classes > 2:
+        whole = probabilities / probabilities.sum(1, keepdims=True)
+        theirs = sklearn_metrics.roc_auc_score(labels, whole, multi_class="ovr")
+        assert metrics.roc_auc(whole, labels)["roc_auc"] == pytest.approx(theirs)
+
+
+def test_roc_auc_leaves_out_what_is_undefined(scored):
+    probabilities, labels = scored
+    there = labels != 2
+    areas = [sklearn_metrics.roc_auc_score(labels[there] == name, probabilities[there, name]) for name in (0, 1, 3)]
+    assert metrics.roc_auc(probabilities[there], labels[there])["roc_auc"] == pytest.approx(np.mean(areas))
+    assert metrics.roc_auc(probabilities[labels == 2], labels[labels == 2]) == {}
+
+
+def test_paired_test_worked_by_hand():
+    """2 against 8: twice the chance of at most 2 heads in 10, (1 + 10 + 45) / 1024."""
+    right_a = np.repeat([True, True, False, False], [30, 2, 8, 5])
+    right_b = np.repeat([True, False, True, False], [30, 2, 8, 5])
+    expected = {"only_model": 2, "only_baseline": 8, "p_value": pytest.approx(2 * 56 / 1024)}
+    assert metrics.paired_test(right_a, right_b) == expected
+    assert metrics.paired_test(right_a, right_a) == {"only_model": 0, "only_baseline": 0, "p_value": 1.0}
+
+
+def test_difference_interval_equals_resampled_pairs():
+    rng = np.random.default_rng(1)
+    right_a = rng.random(400) < 0.8
+    right_b = np.where(rng.random(400) < 0.7, right_a, rng.random(400) < 0.6)
+    draws = []
+    for _ in range(4000):
+        rows = rng.integers(0, 400, 400)
+        draws.append(right_a[rows].mean() - right_b[rows].mean())
+    interval = metrics.difference_interval(right_a, right_b, 4000, seed=3)
+    np.testing.assert_allclose(interval, np.quantile(draws, [0.025, 0.975]), atol=0.004)
+    np.testing.assert_allclose(
+        metrics.difference_interval(right_b, right_a, 4000), -np.array(interval)[::-1], atol=0.004
+    )
+    assert metrics.difference_interval(right_a, right_a, 100) == [0, 0]
+    assert metrics.difference_interval(right_a, right_b, 0) == []
 
 
 def test_bootstrap_interval_equals_the_binomial_one(scored):

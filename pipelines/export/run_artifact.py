@@ -91,15 +91,30 @@ def read_inputs(path, types):
 
 
 def run_in_batches(run, inputs, rows, batch_size, fixed):
-    """All outputs of the first rows, computed batch by batch; of a fixed batch the last one is filled up."""
+    """All outputs of the first rows, computed batch by batch; of a fixed batch the last one is filled up.
+
+    Rows of unequal length are taken in the order of their lengths, so that little of a batch is padding.
+    """
     batch_size = fixed or batch_size
+    unequal = [value[:rows] for value in inputs.values() if value.dtype == object]
+    lengths = [max(map(len, row)) for row in zip(*unequal, strict=True)]
+    order = np.argsort(lengths, kind="stable") if lengths else np.arange(rows)
     batches = []
     for start in range(0, rows, batch_size):
         end = min(start + batch_size, rows)
         numbers = np.minimum(np.arange(start, start + fixed), end - 1) if fixed else np.arange(start, end)
-        outputs = run({name: value[numbers] for name, value in inputs.items()})
+        outputs = run({name: padded(value[order[numbers]]) for name, value in inputs.items()})
         batches.append({name: value[: end - start] for name, value in outputs.items()})
-    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+    back = np.argsort(order)
+    return {name: np.concatenate([batch[name] for batch in batches])[back] for name in batches[0]}
+
+
+def padded(rows):
+    """Rows of unequal length as one array with zeros at the end; others, and texts, as they are."""
+    if rows.dtype != object or not isinstance(rows[0], np.ndarray):
+        return rows
+    width = max(map(len, rows))
+    return np.stack([np.pad(row, [(0, width - len(row))] + [(0, 0)] * (row.ndim - 1)) for row in rows])
 
 
 def milliseconds_per_example(run, inputs, total, fixed):
@@ -107,7 +122,7 @@ def milliseconds_per_example(run, inputs, total, fixed):
     size = fixed or 1
     durations = []
     for call in range(WARM_UP + min(TIMED, total)):
-        example = {name: value[(call + np.arange(size)) % total] for name, value in inputs.items()}
+        example = {name: padded(value[(call + np.arange(size)) % total]) for name, value in inputs.items()}
         begin = time.perf_counter()
         run(example)
         durations.append(time.perf_counter() - begin)

@@ -17,11 +17,17 @@ if TYPE_CHECKING:
 
 
 AHEAD = 4  # batches prepared while the model works on one
+WINDOW = 50  # batches whose examples are sorted by length together
+FINE, COARSE, LONG = 8, 64, 32
+"""Sequences are padded to a multiple of FINE steps, and those of more than LONG steps to one of COARSE."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """Examples: `inputs [n, ...]` as they come from the source, and integer `labels [n]` or `[n, positions]`."""
+    """Examples: `inputs [n, ...]` as they come from the source, and integer `labels [n]` or `[n, positions]`.
+
+    Texts are an array of `str` objects; sequences of unequal length one of arrays.
+    """
 
     inputs: np.ndarray
     labels: np.ndarray
@@ -35,13 +41,17 @@ class Split:
 
 @dataclass(frozen=True)
 class Data:
-    """The three splits, the names of the classes, and a name for each label of an example (one, usually)."""
+    """The three splits, the names of the classes, and a name for each label of an example (one, usually).
+
+    `notes` tell the user what was found in the data, and how it was treated.
+    """
 
     train: Split
     validation: Split
     test: Split
     classes: tuple[str, ...]
     positions: tuple[str, ...] = ("label",)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(np.unique(self.train.labels)) < 2:
@@ -74,7 +84,8 @@ def training_batches(
     """All batches of the given epochs, one after the other; each epoch holds every example once.
 
     The order and the augmentation depend on the seed and the epoch's number alone, so that a resumed training sees what
-    an uninterrupted one would have seen. The arrays stay in memory; examples are gathered batch by batch.
+    an uninterrupted one would have seen. The arrays stay in memory; examples are gathered batch by batch. Sequences of
+    unequal length are batched with others of similar length, and padded with zeros.
 
     Args:
         split: The training split.
@@ -86,17 +97,22 @@ def training_batches(
     import tensorflow as tf
 
     with tf.device("CPU"):
-        inputs, labels = tf.constant(split.inputs), tf.constant(split.labels)
+        inputs, labels = _as_tensor(split.inputs), tf.constant(split.labels)
         rows = tf.range(len(split), dtype=tf.int64)
+    ragged = isinstance(inputs, tf.RaggedTensor)
 
     def batch(chosen: tf.Tensor, epoch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         x = tf.gather(inputs, chosen)
+        x = padded(x) if ragged else x
         if augment is not None:
             x = augment(x, tf.stack([tf.cast(seed, tf.int64), epoch * len(split) + chosen[0]]))
         return x, tf.gather(labels, chosen)
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        order = tf.random.experimental.stateless_shuffle(rows, seed=tf.stack([tf.cast(seed, tf.int64), epoch]))
+        of_epoch = tf.stack([tf.cast(seed, tf.int64), epoch])
+        order = tf.random.experimental.stateless_shuffle(rows, seed=of_epoch)
+        if ragged:
+            order = by_length(order, inputs.row_lengths(), batch_size, of_epoch)
         batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
         return batches.map(lambda chosen: batch(chosen, epoch), num_parallel_calls=AHEAD)
 
@@ -106,8 +122,56 @@ def training_batches(
     return batches.with_options(options)
 
 
-def evaluation_batches(split: Split, batch_size: int = 256) -> tf.data.Dataset:
-    """Batches in the split's own order."""
+def by_length(order: tf.Tensor, lengths: tf.Tensor, batch_size: int, seed: tf.Tensor) -> tf.Tensor:
+    """Changes a random order so that each batch holds examples of similar length, and batches come in random order.
+
+    Examples are sorted within windows of `WINDOW` batches, so that batches differ from epoch to epoch. The last batch,
+    which may be smaller, stays the last.
+
+    Args:
+        order: Row numbers `[n]` in random order.
+        lengths: Of the examples, by row number.
+        batch_size: Examples a batch.
+        seed: `[2]`, of the order of the batches.
+    """
     import tensorflow as tf
 
-    return tf.data.Dataset.from_tensor_slices((split.inputs, split.labels)).batch(batch_size).prefetch(AHEAD)
+    count = tf.size(order, out_type=tf.int64)
+    window = tf.range(count) // (batch_size * WINDOW)
+    places = window * (tf.reduce_max(lengths) + 1) + tf.gather(lengths, order)
+    order = tf.gather(order, tf.argsort(places, stable=True))
+    full = count // batch_size
+    whole, rest = tf.reshape(order[: full * batch_size], [full, batch_size]), order[full * batch_size :]
+    whole = tf.gather(whole, tf.random.experimental.stateless_shuffle(tf.range(full), seed=seed))
+    return tf.concat([tf.reshape(whole, [-1]), rest], axis=0)
+
+
+def padded(rows: tf.RaggedTensor) -> tf.Tensor:
+    """Sequences of unequal length as one tensor, with zeros at the end, of one of few lengths.
+
+    A compiled layer is compiled anew for each length that it meets.
+    """
+    import tensorflow as tf
+
+    longest = tf.reduce_max(rows.row_lengths())
+    step = tf.where(longest <= LONG, tf.cast(FINE, tf.int64), tf.cast(COARSE, tf.int64))
+    return tf.pad(rows.to_tensor(), [[0, 0], [0, -longest % step]])
+
+
+def _as_tensor(inputs: np.ndarray) -> tf.Tensor | tf.RaggedTensor:
+    import tensorflow as tf
+
+    if inputs.dtype != object:
+        return tf.constant(inputs)
+    return tf.RaggedTensor.from_row_lengths(np.concatenate(inputs), [len(row) for row in inputs])
+
+
+def evaluation_batches(split: Split, batch_size: int = 256) -> tf.data.Dataset:
+    """Batches in the split's own order; of sequences of unequal length, in the order of their lengths."""
+    import tensorflow as tf
+
+    if split.inputs.dtype != object:
+        return tf.data.Dataset.from_tensor_slices((split.inputs, split.labels)).batch(batch_size).prefetch(AHEAD)
+    sorted_split = split[np.argsort([len(row) for row in split.inputs], kind="stable")]
+    batches = tf.data.Dataset.from_tensor_slices((_as_tensor(sorted_split.inputs), sorted_split.labels))
+    return batches.batch(batch_size).map(lambda x, y: (padded(x), y)).prefetch(AHEAD)

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from .. import files, metrics, plots
-from ..pipeline import Pipeline
 from ..runs import Run
 from .data import Data
 
@@ -23,9 +22,12 @@ def evaluate(run: Run, data: Data) -> dict[str, Any]:
     began = time.perf_counter()
     probabilities = run.predict(data.test.inputs)
     labels, primary = data.test.labels, run.pipeline.primary
-    scores = metrics.classification(probabilities, labels)
-    beside = baseline_scores(run.pipeline, data)
+    scores = score(probabilities, labels)
+    answers = baseline_answers(run, data)
+    beside = {name: score(answer, labels) for name, answer in answers.items()}
     matrix = metrics.confusion(probabilities, labels)
+    worst = worst_mistakes(probabilities, labels, run.config.evaluation.mistakes)
+    findings = run.pipeline.examine(run, data, probabilities, worst)
     history = run.history
     value = {
         "pipeline": run.pipeline.name,
@@ -36,11 +38,14 @@ def evaluate(run: Run, data: Data) -> dict[str, Any]:
         "baselines": beside,
         "references": {},
         "beats_baselines": all(scores[primary] > baseline[primary] for baseline in beside.values()),
+        "comparisons": {name: _beside(probabilities, answer, labels, run) for name, answer in answers.items()},
         "per_class": {
             name: dict(zip(data.classes, column.tolist(), strict=True))
             for name, column in metrics.per_class(matrix).items()
         },
         "confusion_matrix": matrix,
+        **findings.details,
+        "notes": data.notes,
         "examples": data.sizes(),
         "parameters": int(run.model.count_params()),
         "epochs": {"trained": len(history), "kept": int(history["epoch"][history["val_accuracy"].idxmax()])},
@@ -51,17 +56,35 @@ def evaluate(run: Run, data: Data) -> dict[str, Any]:
     write_predictions(run, data, probabilities)
     plots.save(plots.learning_curves(history), run.path / "plots/learning_curves.png")
     plots.save(plots.confusion_matrix(matrix, data.classes), run.path / "plots/confusion_matrix.png")
-    worst = worst_mistakes(probabilities, labels, run.config.evaluation.mistakes)
-    plots.save(run.pipeline.draw_mistakes(data, probabilities, worst), run.path / "plots/worst_mistakes.png")
+    plots.save(plots.reliability(probabilities, labels), run.path / "plots/calibration.png")
+    for name, figure in findings.figures.items():
+        plots.save(figure, run.path / f"plots/{name}.png")
+    for name, page in findings.pages.items():
+        files.write_text(run.path / f"plots/{name}.html", page)
     value = metrics.rounded(value)
     run.write_json("metrics.json", value)
     return value
 
 
-def baseline_scores(pipeline: Pipeline, data: Data) -> dict[str, dict[str, float]]:
-    """The scores of each baseline on the test split."""
-    answers = {name: baseline(data) for name, baseline in pipeline.baselines.items()}
-    return {name: metrics.classification(answer, data.test.labels) for name, answer in answers.items()}
+def score(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """All metrics of the test split."""
+    return metrics.classification(probabilities, labels) | metrics.roc_auc(probabilities, labels)
+
+
+def baseline_answers(run: Run, data: Data) -> dict[str, np.ndarray]:
+    """The probabilities that each baseline gives for the test split."""
+    return {name: baseline(data) for name, baseline in run.pipeline.baselines(run.config).items()}
+
+
+def _beside(probabilities: np.ndarray, baseline: np.ndarray, labels: np.ndarray, run: Run) -> dict[str, Any]:
+    """Whether the model is right more often than a baseline, on the same examples."""
+    right, baseline_right = (
+        (answer.argmax(-1) == labels).reshape(len(labels), -1).all(1) for answer in (probabilities, baseline)
+    )
+    resamples = run.config.evaluation.bootstrap
+    return metrics.paired_test(right, baseline_right) | {
+        "difference": metrics.difference_interval(right, baseline_right, resamples)
+    }
 
 
 def worst_mistakes(probabilities: np.ndarray, labels: np.ndarray, count: int) -> list[int]:

@@ -14,6 +14,7 @@ from .. import files, metrics
 from ..export import check_export, export_saved_model, export_tflite
 from ..runs import LABELS, Run
 from .data import Data, Split
+from .encoding import encoded, halves
 from .report import write_card
 
 REPRESENTATIVE = 300
@@ -48,12 +49,14 @@ def _write(run: Run, data: Data, folder: Path) -> dict[str, Path]:
     """Writes every artefact; returns where they are, by kind."""
     artifacts = {"saved_model": folder / "saved_model" / "1", "tflite": folder / "model.tflite"}
     export_saved_model(run.model, artifacts["saved_model"], serve=_serve(data.classes))
-    export_tflite(run.model, artifacts["tflite"])
+    _, model = halves(run.model)
+    export_tflite(model, artifacts["tflite"])
     for quantization in run.config.export.quantization:
         path = artifacts[f"tflite_{quantization}"] = folder / f"model.{quantization}.tflite"
         examples = representative(data.train, run.config.training.seed) if quantization == "int8" else None
-        export_tflite(run.model, path, quantization=quantization, representative_data=examples)
+        export_tflite(model, path, quantization=quantization, representative_data=examples)
     (folder / LABELS.name).write_text("".join(f"{name}\n" for name in data.classes), encoding="utf-8")
+    run.pipeline.write_beside(run, folder)
     return artifacts
 
 
@@ -70,15 +73,24 @@ def _prove(run: Run, data: Data, artifacts: dict[str, Path]) -> dict[str, Any]:
         expected = run.predict(data.test.inputs)
     finally:
         tf.config.experimental.enable_tensor_float_32_execution(tf32)
-    return check_export(
-        artifacts,
-        data.test.inputs,
-        expected=expected,
-        score=lambda probabilities: metrics.classification(probabilities, data.test.labels),
-        primary=run.pipeline.primary,
-        rows=run.config.export.rows,
-        class_names=list(data.classes),
-    )
+    encoder, _ = halves(run.model)
+    parts = [(data.test.inputs, [kind for kind in artifacts if encoder is None or kind == "saved_model"])]
+    if encoder is not None:
+        of_encoder = encoded(data.test, encoder).inputs
+        parts.append((of_encoder, [kind for kind in artifacts if kind != "saved_model"]))
+    proofs = [
+        check_export(
+            {kind: artifacts[kind] for kind in kinds},
+            inputs,
+            expected=expected,
+            score=lambda probabilities: metrics.classification(probabilities, data.test.labels),
+            primary=run.pipeline.primary,
+            rows=run.config.export.rows,
+            class_names=list(data.classes),
+        )
+        for inputs, kinds in parts
+    ]
+    return proofs[0] | {"artifacts": {kind: entry for proof in proofs for kind, entry in proof["artifacts"].items()}}
 
 
 def _serve(classes: tuple[str, ...]):

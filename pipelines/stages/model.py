@@ -10,15 +10,20 @@ from ..config import RecurrentModel
 
 
 def recurrent_stack(
-    inputs: keras.KerasTensor, config: RecurrentModel, dtype: str | None = None, use_cudnn: bool = True
+    inputs: keras.KerasTensor,
+    config: RecurrentModel,
+    dtype: str | None = None,
+    use_cudnn: bool = True,
+    return_sequences: bool = False,
 ) -> keras.KerasTensor:
-    """Stacked recurrent layers over a sequence, of which the output of the last time step is kept.
+    """Stacked recurrent layers over a sequence, of which the output of the last time step is kept, or all outputs.
 
     Args:
         inputs: `[batch, time, features]`.
         config: Cell, units, depth, directions and rates.
         dtype: Precision policy of the layers, such as `"mixed_float16"`.
         use_cudnn: Whether a GPU may run its own kernels, where the layer has them; XLA can't compile those.
+        return_sequences: Whether all outputs are kept, `[batch, time, ...]`.
 
     Returns:
         `[batch, units]`, or `[batch, 2 * units]` if bidirectional (then the forward layer's output at the last time
@@ -31,7 +36,7 @@ def recurrent_stack(
             config.units,
             recurrent_dropout=config.recurrent_dropout,
             **({"chrono": config.chrono} if config.chrono and not of_keras else {}),
-            return_sequences=level < config.depth,
+            return_sequences=return_sequences or level < config.depth,
             dtype=dtype,
             name=f"recurrent_{level}",
         )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import Any
 
 from .. import files
+from ..pipeline import Pipeline
 from ..runs import Run
 
 ABOUT_METRICS = {
@@ -13,6 +15,7 @@ ABOUT_METRICS = {
     "label_accuracy": "share of the single labels that are right",
     "macro_f1": "mean of the classes' F1",
     "log_loss": "nats a label, lower is better",
+    "roc_auc": "area under the ROC curve; of more than two classes the mean, each against the rest",
     "calibration_error": "expected calibration error, 15 bins, lower is better",
 }
 
@@ -28,14 +31,12 @@ def write_card(run: Run, parity: dict[str, Any] | None = None) -> None:
         _training(run, scores),
         _verdict(scores),
         _score_table(scores),
-        "![learning curves](plots/learning_curves.png)",
-        "![confusion matrix](plots/confusion_matrix.png)",
-        "![worst mistakes](plots/worst_mistakes.png)",
+        _plots(run.path / "plots"),
         _export(parity, scores["primary"]) if parity else "",
         f"**Intended use.** {run.pipeline.task} For study, and as a starting point for similar data.",
         f"**Limits.** {run.pipeline.limits}",
         f"**Repeat it.**\n\n```\nkeras-recurrent run {run.pipeline.name} --config {config}\n```",
-        _loading(),
+        _loading(run.pipeline),
     ]
     files.write_text(run.path / "README.md", "\n\n".join(section for section in sections if section) + "\n")
 
@@ -63,8 +64,21 @@ def _verdict(scores: dict[str, Any]) -> str:
     verdict = "better than every baseline" if scores["beats_baselines"] else "NOT better than every baseline"
     return (
         f"**Result.** Test {primary} {scores['test'][primary]:.4f}, {verdict} "
-        f"(the best of them, {best.replace('_', ' ')}: {score:.4f})."
+        f"(the best of them, {best.replace('_', ' ')}: {score:.4f}).\n\n{_comparisons(scores['comparisons'])}"
     )
+
+
+def _comparisons(comparisons: dict[str, Any]) -> str:
+    """On how many of the same examples only one is right, and whether that can be chance."""
+    lines = ["| beside | only the model is right | only the baseline | McNemar's exact p | difference of accuracy |"]
+    lines.append("|---|---|---|---|---|")
+    for name, found in comparisons.items():
+        interval = " to ".join(f"{bound:+.4f}" for bound in found["difference"])
+        lines.append(
+            f"| {name.replace('_', ' ')} | {found['only_model']:,} | {found['only_baseline']:,} | "
+            f"{found['p_value']:.2g} | {interval} |"
+        )
+    return "\n".join(lines)
 
 
 def _score_table(scores: dict[str, Any]) -> str:
@@ -103,21 +117,18 @@ def _export(parity: dict[str, Any], primary: str) -> str:
     return "\n".join(lines)
 
 
-def _loading() -> str:
-    return """**Load it.**
+def _loading(pipeline: Pipeline) -> str:
+    return f"""**Load it.**
 
 ```python
 from keras_recurrent.pipelines import runs                 # with this package
 
-probabilities = runs.open("FOLDER_OF_THIS_FILE").predict(inputs)
-
-import tensorflow as tf                                    # with TensorFlow alone
-
-serve = tf.saved_model.load("export/saved_model/1").signatures["serving_default"]
-answers = serve(images=tf.constant(inputs))                # probabilities and labels
-
-from ai_edge_litert.interpreter import Interpreter         # with the TFLite runtime alone
-
-sequence = Interpreter("export/model.tflite").get_signature_runner("sequence")
-answers = sequence(images=inputs)                          # probabilities; names are in export/labels.txt
+{pipeline.loading}
 ```"""
+
+
+def _plots(folder: Path) -> str:
+    """Every picture of the folder of plots, and links to its pages."""
+    lines = [f"![{path.stem.replace('_', ' ')}](plots/{path.name})" for path in sorted(folder.glob("*.png"))]
+    lines += [f"[{path.stem.replace('_', ' ')}](plots/{path.name})" for path in sorted(folder.glob("*.html"))]
+    return "\n\n".join(lines)

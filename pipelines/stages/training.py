@@ -17,6 +17,7 @@ from ..config import Training
 from ..errors import UsageError
 from ..runs import Run
 from .data import Data, evaluation_batches, training_batches
+from .encoding import encoded, with_encoder
 
 MONITOR = "val_accuracy"
 PLATEAU = {"factor": 0.2, "patience": 3}
@@ -51,7 +52,7 @@ def train(run: Run, data: Data, console: Console) -> None:
     if checkpoint.epochs < settings.epochs and not checkpoint.stopped:
         _fit(run, data, model, checkpoint, ShowProgress(console, steps, settings.epochs, checkpoint.epochs))
     best = run.path / "checkpoints" / BEST
-    final = run.pipeline.build(run.config, data, "float32")
+    final = with_encoder(run.pipeline.build(run.config, data, "float32"), run.pipeline.encoder(run.config, data))
     assign(final.weights, read(best)["variables"], best)
     run.write_classes(data.classes)
     with files.whole(run.path / "model.keras") as temporary:
@@ -61,13 +62,14 @@ def train(run: Run, data: Data, console: Console) -> None:
 def _fit(run: Run, data: Data, model: keras.Model, checkpoint: Checkpoint, progress: ShowProgress) -> None:
     settings = run.config.training
     epochs = range(checkpoint.epochs, settings.epochs)
-    augment = run.pipeline.augment(run.config)
-    batches = training_batches(data.train, settings.batch_size, settings.seed, epochs, augment)
+    augment, encoder = run.pipeline.augment(run.config), run.pipeline.encoder(run.config, data)
+    train, validation = (encoded(split, encoder) for split in (data.train, data.validation))
+    batches = training_batches(train, settings.batch_size, settings.seed, epochs, augment)
     run.note_start([device.name for device in tf.config.list_logical_devices()])
     with contextlib.closing(progress):
         model.fit(
             batches,
-            validation_data=evaluation_batches(data.validation),
+            validation_data=evaluation_batches(validation),
             initial_epoch=epochs.start,
             epochs=epochs.stop,
             steps_per_epoch=progress.steps,

@@ -1,0 +1,298 @@
+"""The opinion in a text, or any other class of texts: read from the first to the last word, then named.
+
+Shapes: a text (UTF-8) becomes ids of its tokens `[time]` int32, words or characters; embedded, they run through
+recurrent layers; the last output, or all of them pooled over time, gives probabilities `[classes]`. Order and scope are
+what a recurrent network can know and a bag of words can't: "I did not like it, I loved it".
+
+Sources: `sample` (sentences of a stated grammar, synthetic), `csv`, `tsv`, `jsonl` (any file with a text and a label
+column), `folder` (one file a text, one folder a class, as in aclImdb), `tfds` (the builder `imdb_reviews`). Labels may
+be of any kind and number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic_core import PydanticCustomError
+
+from . import baselines, cli, text_baselines, text_findings, text_prediction, tokens
+from .config import Config, DataSection, Evaluation, FullPath, TextModel
+from .errors import DataError, did_you_mean
+from .pipeline import Pipeline
+from .sources import opinions, texts, tfds, vectors
+from .stages.data import Data, Split, hold_out
+from .tokens import Level, Side
+
+if TYPE_CHECKING:
+    import keras
+
+    from .runs import Run
+
+FILES = ("csv", "tsv", "jsonl")
+SPLITS = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "dev"),
+    "test": ("test", "testing"),
+}
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class SentimentData(DataSection):
+    """Where the texts come from, and how a text becomes a sequence."""
+
+    only_for: ClassVar[dict[str, set[str]]] = {
+        "path": {*FILES, "folder"},
+        "encoding": {*FILES, "folder"},
+        "text_column": {*FILES},
+        "label_column": {*FILES},
+        "split_column": {*FILES},
+        "data_dir": {"tfds"},
+        "language": {"sample"},
+        "count": {"sample"},
+    }
+
+    source: Literal["sample", "csv", "tsv", "jsonl", "folder", "tfds"] = "sample"
+    """Synthetic sentences; a file of that format, gzipped or not; a folder for each class; or the IMDB reviews by
+    TensorFlow Datasets."""
+    path: FullPath | None = None
+    """The file, or the folder."""
+    text_column: str = "text"
+    """Column with the texts."""
+    label_column: str = "label"
+    """Column with the classes, of any kind and number."""
+    split_column: str | None = None
+    """Column that says train, validation or test; null holds out a test split."""
+    encoding: str = "utf-8"
+    """Of the files."""
+    data_dir: FullPath | None = None
+    """Folder of TensorFlow Datasets; null for its own default."""
+    language: Literal["english", "chinese"] = "english"
+    """Of the synthetic sentences."""
+    count: Annotated[int, Field(ge=100)] = 5000
+    """How many synthetic sentences."""
+    validation: Share = 0.1
+    """Share of the training texts held out for validation, where the source has no such split."""
+    test: Share = 0.2
+    """Share of the texts held out for the test, where the source has no such split."""
+    split_seed: NonNegativeInt = 0
+    """Of the splits and of the synthetic sentences; apart from training.seed, so that every run is scored on the same
+    texts."""
+    limit: PositiveInt | None = None
+    """Use that many training texts only (a short trial); null for all."""
+    level: Level = "word"
+    """What a token is: a word (or a single sign), or a character, for writing without spaces and for misspelling."""
+    vocabulary: Annotated[int, Field(ge=3)] = 30_000
+    """How many tokens are known, the most frequent ones of the training texts; all others are one."""
+    length: PositiveInt = 400
+    """How many tokens of a longer text are read."""
+    keep: Side = "right"
+    """Which end of a longer text is read: the right one, where a review comes to its verdict, or the left one."""
+    embeddings: FullPath | None = None
+    """Text file of pre-trained word vectors (GloVe or fastText) to begin with; model.embedding must be their size."""
+
+    @model_validator(mode="after")
+    def _files_have_a_path(self) -> SentimentData:
+        if self.source in (*FILES, "folder") and self.path is None:
+            what = "the folder of the classes" if self.source == "folder" else f"the {self.source} file"
+            raise PydanticCustomError("together", f"source {self.source!r} needs data.path, {what}")
+        return self
+
+
+class SentimentEvaluation(Evaluation):
+    """How the model is scored on the test split."""
+
+    trace: bool = False
+    """Draws for some short texts how the answer evolves from token to token."""
+
+
+class SentimentConfig(Config):
+    """The configuration of sentiment."""
+
+    data: SentimentData = SentimentData()
+    model: TextModel = TextModel()
+    evaluation: SentimentEvaluation = SentimentEvaluation()
+
+    @model_validator(mode="after")
+    def _options_fit(self) -> SentimentConfig:
+        if self.data.embeddings and self.model.region:
+            text = "data.embeddings are vectors of single tokens; leave out model.region"
+            raise PydanticCustomError("together", text)
+        if "int8" in self.export.quantization:
+            text = "export.quantization int8 is for fixed lengths, and texts have none; leave it out"
+            raise PydanticCustomError("together", text)
+        return self
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledTexts(Data):
+    """The splits, inputs being texts, and what was fitted on the training split."""
+
+    vocabulary: tuple[str, ...]
+    vectors: np.ndarray | None = None
+
+
+def load(config: SentimentConfig) -> LabelledTexts:
+    """Loads train, validation and test, and fits the vocabulary on the training texts."""
+    data = config.data
+    source = _source(data)
+    classes = sorted(set(source.labels), key=_natural)
+    train, validation, test = _splits(data, source, classes)
+    notes = list(source.notes)
+    if repeated := texts.duplicates(train.inputs, test.inputs):
+        notes.append(f"{repeated:,} of {len(test):,} test texts also stand in training; they are kept and scored")
+    if data.limit:
+        train = train[np.random.default_rng(data.split_seed).permutation(len(train))[: data.limit]]
+    vocabulary = tokens.fit_vocabulary(train.inputs, data.level, data.vocabulary)
+    of_file = None
+    if data.embeddings:
+        of_file, found = vectors.load(data.embeddings, vocabulary, config.model.embedding, config.training.seed)
+        notes.append(f"{found:,} of {len(vocabulary):,} tokens have a vector in {data.embeddings}")
+    names = tuple(classes)
+    return LabelledTexts(train, validation, test, names, notes=tuple(notes), vocabulary=vocabulary, vectors=of_file)
+
+
+def _source(data: SentimentData) -> texts.Texts:
+    """Texts, labels and, where the source has them, splits."""
+    match data.source:
+        case "sample":
+            return texts.Texts(*opinions.load(data.count, data.language, data.split_seed), splits=None, notes=())
+        case "folder":
+            return texts.load_folder(data.path, data.encoding)
+        case "tfds":
+            names = ("train", "test")
+            parts = tfds.load("imdb_reviews", data.data_dir, names)
+            return texts.Texts(
+                [text.decode() for part in parts for text in part["text"]],
+                [("negative", "positive")[label] for part in parts for label in part["label"]],
+                [name for name, part in zip(names, parts, strict=True) for _ in part["label"]],
+                notes=(),
+            )
+        case form:
+            columns = (data.text_column, data.label_column, data.split_column)
+            return texts.load(data.path, *columns, data.encoding, form)
+
+
+def _natural(label: str) -> tuple[bool, float, str]:
+    """Numbers by size, before words by their letters."""
+    try:
+        return False, float(label), label
+    except ValueError:
+        return True, 0.0, label
+
+
+def _splits(data: SentimentData, source: texts.Texts, classes: list[str]) -> tuple[Split, Split, Split]:
+    numbers = {name: number for number, name in enumerate(classes)}
+    everything = Split(np.array(source.texts, dtype=object), np.array([numbers[label] for label in source.labels]))
+    if source.splits is None:
+        train, test = hold_out(everything, round(data.test * len(everything)), data.split_seed, key="data.test")
+        return *_validation(data, train), test
+    rows = {split: np.flatnonzero(np.isin(source.splits, names)) for split, names in SPLITS.items()}
+    known = [name for names in SPLITS.values() for name in names]
+    if unknown := sorted(set(source.splits) - set(known)):
+        raise DataError(f"{data.path}: the split {unknown[0]!r} means nothing here. {did_you_mean(unknown[0], known)}")
+    if missing := [split for split in ("train", "test") if not len(rows[split])]:
+        raise DataError(f"{data.path}: no text belongs to the split {' or '.join(missing)}.")
+    train, test = everything[rows["train"]], everything[rows["test"]]
+    if len(rows["validation"]):
+        return train, everything[rows["validation"]], test
+    return *_validation(data, train), test
+
+
+def _validation(data: SentimentData, train: Split) -> tuple[Split, Split]:
+    return hold_out(train, round(data.validation * len(train)), data.split_seed, key="data.validation")
+
+
+def build(config: SentimentConfig, data: LabelledTexts, precision: str) -> keras.Model:
+    """Builds the model: ids of tokens `[batch, time]` in, 0 at the padded end; probabilities `[batch, classes]` out."""
+    import keras
+
+    from .stages.model import classifier
+    from .stages.text_model import text_features
+
+    ids = keras.Input((None,), dtype="int32", name="ids")
+    use_cudnn = not config.training.jit_compile
+    features = text_features(ids, config.model, len(data.vocabulary), precision, use_cudnn, data.vectors)
+    return keras.Model(ids, classifier(features, len(data.classes)), name="sentiment")
+
+
+def encoder(config: SentimentConfig, data: LabelledTexts) -> keras.Model:
+    """Texts `[batch]` in, ids of tokens `[batch, time]` out."""
+    import keras
+
+    from .stages.text import TextToIds
+
+    of_texts = keras.Input((), dtype="string", name="texts")
+    layer = TextToIds(data.vocabulary, config.data.level, config.data.length, config.data.keep, name="ids")
+    return keras.Model(of_texts, layer(of_texts))
+
+
+def write_beside(run: Run, folder: Path) -> None:
+    """Writes `vocabulary.txt`, a token a line by id, and `text.json`, how a text becomes tokens."""
+    from .stages.encoding import halves
+
+    front, _ = halves(run.model)
+    layer = front.layers[-1]
+    tokens.write(folder, layer.vocabulary, layer.level, layer.length, layer.keep)
+
+
+def chosen_baselines(config: SentimentConfig) -> dict[str, Callable[[Data], np.ndarray]]:
+    """The most frequent class, and linear models of n-grams of words or characters, as the model reads them."""
+    level = config.data.level
+    return {
+        "most_frequent": baselines.most_frequent,
+        "tfidf_unigrams": partial(text_baselines.tfidf_unigrams, level=level),
+        "tfidf_bigrams": partial(text_baselines.tfidf_bigrams, level=level),
+        "nbsvm": partial(text_baselines.nbsvm, level=level),
+    }
+
+
+def about_data(config: SentimentConfig) -> str:
+    """Says where the texts come from."""
+    data = config.data
+    origin = {
+        "sample": f"SYNTHETIC sentences in {data.language.capitalize()} of a stated grammar (sources/opinions.py), in "
+        "which single words and pairs of words tell nothing",
+        "tfds": "The Large Movie Review Dataset (Maas et al. 2011) through TensorFlow Datasets",
+    }.get(data.source, f"The texts in {data.path}")
+    return f"{origin}, read {data.level} by {data.level}, the {data.keep}most {data.length:,} of each."
+
+
+LOADING = """probabilities = runs.open("FOLDER_OF_THIS_FILE").predict(["a text", "another"])
+
+import tensorflow as tf                                    # with TensorFlow alone
+
+serve = tf.saved_model.load("export/saved_model/1").signatures["serving_default"]
+answers = serve(texts=tf.constant(["a text", "another"]))  # probabilities and labels
+
+from keras_recurrent.pipelines.runtime import TextClassifier   # with NumPy and the TFLite runtime alone
+
+TextClassifier("export/model.tflite").label(["a text", "another"])"""
+
+PIPELINE = Pipeline(
+    name="sentiment",
+    task="Names the opinion in a text, or any other class that labelled texts were given for.",
+    limits=(
+        "Knows the words, the language and the kind of texts of its training data; it names a class for any text, also "
+        "for one that holds none of them. Irony and knowledge of the world are beyond it."
+    ),
+    primary="accuracy",
+    about_data=about_data,
+    loading=LOADING,
+    config=SentimentConfig,
+    load=load,
+    build=build,
+    baselines=chosen_baselines,
+    examine=text_findings.examine,
+    predict=text_prediction.predict,
+    encoder=encoder,
+    write_beside=write_beside,
+)
+
+if __name__ == "__main__":
+    cli.run_pipeline("sentiment")

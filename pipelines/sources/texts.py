@@ -1,0 +1,239 @@
+"""Labelled texts: columns of a CSV, TSV or JSON Lines file, or a folder of text files as the IMDB reviews have it.
+
+The layout of folders is that of A. Maas et al., Learning Word Vectors for Sentiment Analysis, ACL 2011 (aclImdb).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import DataError
+from .text_rows import Number, Treatments, json_kind, lines, read
+
+SPLIT_FOLDERS = ("train", "validation", "valid", "val", "dev", "test")
+UNLABELLED = "unsup"
+MISSING = {"", "nan", "null"}  # labels, in small letters
+SURROGATES = re.compile("[\ud800-\udfff]")
+KINDS = {str: "text", Number: "number", bool: "boolean"}
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Texts with a label each, the split each belongs to where the source says so, and what was done to them."""
+
+    texts: list[str]
+    labels: list[str]
+    splits: list[str] | None
+    notes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+def load(
+    path: Path,
+    text_column: str = "text",
+    label_column: str = "label",
+    split_column: str | None = None,
+    encoding: str = "utf-8",
+    form: str | None = None,
+) -> Texts:
+    """Loads labelled texts from a file, in its order.
+
+    Args:
+        path: A `.csv`, `.tsv` or `.jsonl` file, gzipped (`.gz`) or not.
+        text_column: Holds the texts; an empty one is kept.
+        label_column: Holds the labels, any values but empty ones, all taken as text.
+        split_column: Holds the names of the splits; None if there is no such column.
+        encoding: Of the file.
+        form: `csv`, `tsv` or `jsonl`, whatever the file's name ends with; None goes by the name.
+
+    Raises:
+        DataError: If the file can't be read whole, a column or a label is missing, or there is but one class.
+    """
+    treatments = Treatments()
+    kinds: Counter[type] = Counter()
+    texts, labels, splits = [], [], []
+    others = {"data.label_column": label_column} | ({"data.split_column": split_column} if split_column else {})
+    for line, row in rows(path, text_column, encoding, others, treatments, form):
+        texts.append(row[text_column])
+        labels.append(_label(row[label_column], "label", path, line, treatments))
+        kinds[type(row[label_column])] += 1
+        if split_column:
+            splits.append(_label(row[split_column], "split", path, line, treatments))
+    _check_classes(labels, path)
+    return Texts(texts, labels, splits if split_column else None, treatments.notes() + _mixture(kinds))
+
+
+def rows(
+    path: Path,
+    text_column: str = "text",
+    encoding: str = "utf-8",
+    others: Mapping[str, str] | None = None,
+    treatments: Treatments | None = None,
+    form: str | None = None,
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows of a file with the numbers of the lines they begin at; one row is in memory at a time.
+
+    Args:
+        path: A `.csv`, `.tsv` or `.jsonl` file, gzipped (`.gz`) or not.
+        text_column: Holds the texts.
+        encoding: Of the file.
+        others: More columns that must be there, by the option that names each.
+        treatments: Counts what is done to texts.
+        form: As for `load`.
+
+    Raises:
+        DataError: As soon as the reading comes to a row that can't be used.
+    """
+    path = Path(path)
+    treatments = treatments or Treatments()
+    for line, row in read(path, {"data.text_column": text_column} | dict(others or {}), encoding, treatments, form):
+        value = row[text_column]
+        if isinstance(value, list | dict):
+            raise DataError(f"{path}, line {line}: {text_column!r} is {json_kind(value)}; expected a string.")
+        row[text_column] = _text(value, f"at line {line}", treatments)
+        yield line, row
+
+
+def load_folder(path: Path, encoding: str = "utf-8") -> Texts:
+    """Loads the `.txt` files of a folder whose inner folders are the classes, sorted by name.
+
+    Args:
+        path: Holds `train` and `test` (or other `SPLIT_FOLDERS`) with one folder a class in each, such as `pos` and
+            `neg`, or these folders themselves: then there are no splits. A folder `unsup` is left out.
+        encoding: Of the files.
+
+    Raises:
+        DataError: If there are no such folders, a class has no texts, or a file can't be read.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        problem = " is a file; expected a folder." if path.exists() else ": there is no such folder."
+        raise DataError(f"{path}{problem}")
+    parts = [name for name in SPLIT_FOLDERS if (path / name).is_dir()]
+    treatments, unlabelled = Treatments(), []
+    texts, labels, splits = [], [], []
+    if parts:
+        _count_others(path, parts, path, treatments)
+    for part in parts or [""]:
+        for folder in _class_folders(path / part, path, treatments, unlabelled):
+            found = [
+                _text("".join(lines(file, encoding)), f"in {file.relative_to(path).as_posix()}", treatments)
+                for file in _text_files(folder, path, treatments)
+            ]
+            texts += found
+            labels += [folder.name] * len(found)
+            splits += [part] * len(found)
+    _check_classes(labels, path)
+    return Texts(texts, labels, splits if parts else None, treatments.notes() + tuple(unlabelled))
+
+
+def duplicates(train: Iterable[str], test: Iterable[str]) -> int:
+    """How many test texts also stand in training, apart from capitals and the amount of white space.
+
+    >>> duplicates(["A good film."], ["a  good film. ", "A good book."])
+    1
+    """
+    known = {_plain(text) for text in train}
+    return sum(_plain(text) in known for text in test)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def _text(value: Any, place: str, treatments: Treatments) -> str:
+    """A value as a text: null and NaN are empty ones."""
+    if value is None or (isinstance(value, Number) and value == "NaN"):
+        text = ""
+    else:
+        text = _spelling(value)
+        if isinstance(value, Number | bool):
+            treatments.add("number", place)
+    if "\0" in text:
+        treatments.add("nul", place)
+        text = text.replace("\0", " ")
+    if not text.isascii() and SURROGATES.search(text):
+        treatments.add("surrogate", place)
+        text = SURROGATES.sub("\ufffd", text)
+    if not text.strip():
+        treatments.add("empty", place)
+    return text
+
+
+def _spelling(value: Any) -> str:
+    """As JSON spells it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _label(value: Any, name: str, path: Path, line: int, treatments: Treatments) -> str:
+    if isinstance(value, list | dict):
+        raise DataError(f"{path}, line {line}: the {name} is {json_kind(value)}; expected a string, number or boolean.")
+    spelled = "null" if value is None else _spelling(value)
+    label = spelled.strip()
+    if label.casefold() in MISSING:
+        raise DataError(f"{path}, line {line}: the {name} is missing ({spelled!r}); give the row one, or take it out.")
+    if "\0" in label or SURROGATES.search(label):
+        raise DataError(f"{path}, line {line}: the {name} {label!r} holds NUL bytes or halves of characters.")
+    if label != spelled:
+        treatments.add("stripped", f"at line {line}")
+    return label
+
+
+def _mixture(kinds: Counter[type]) -> tuple[str, ...]:
+    """A note if labels are texts here and numbers there."""
+    if len(kinds) < 2:
+        return ()
+    counts = ", ".join(
+        f"{kinds[kind]:,} {name}{'s' if kinds[kind] > 1 else ''}" for kind, name in KINDS.items() if kinds[kind]
+    )
+    return (f"labels are of {len(kinds)} kinds: {counts}; all are taken as text",)
+
+
+def _check_classes(labels: list[str], path: Path) -> None:
+    if len(set(labels)) == 1:
+        raise DataError(
+            f"{path}: all {len(labels):,} labels are {labels[0]!r}: of one class there is nothing to learn."
+        )
+
+
+def _sorted(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir(), key=lambda entry: entry.name)
+    except OSError as error:
+        raise DataError(f"{folder} can't be read: {error.strerror or error}.") from None
+
+
+def _class_folders(folder: Path, root: Path, treatments: Treatments, unlabelled: list[str]) -> list[Path]:
+    folders = [entry for entry in _sorted(folder) if entry.is_dir() and not entry.name.startswith(".")]
+    _count_others(folder, [entry.name for entry in folders], root, treatments)
+    classes = [entry for entry in folders if entry.name != UNLABELLED]
+    if not classes:
+        raise DataError(f"{folder} holds no class folders; expected such as pos and neg, with one .txt file a text.")
+    if len(classes) < len(folders):
+        left_out = folder / UNLABELLED
+        name, count = left_out.relative_to(root).as_posix(), len(_sorted(left_out))
+        unlabelled.append(f"the folder {name} is left out: its {count:,} texts have no labels")
+    return classes
+
+
+def _text_files(folder: Path, root: Path, treatments: Treatments) -> list[Path]:
+    files = [entry for entry in _sorted(folder) if entry.suffix.lower() == ".txt"]
+    if not files:
+        raise DataError(f"{folder} holds no .txt file; each class folder must hold its texts, one file each.")
+    _count_others(folder, [file.name for file in files], root, treatments)
+    return files
+
+
+def _count_others(folder: Path, used: list[str], root: Path, treatments: Treatments) -> None:
+    """Counts what lies in a folder beside what is used."""
+    used = set(used)
+    for entry in _sorted(folder):
+        if entry.name not in used:
+            treatments.add("other", f"at {entry.relative_to(root).as_posix()}")

@@ -1,0 +1,55 @@
+"""Pre-trained word vectors from a text file: a word and its numbers a line, as GloVe and fastText write them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DataError
+
+SPREAD = 0.05
+"""Of the random vectors of words that the file does not have, as Keras draws embeddings."""
+
+
+def load(path: Path, vocabulary: Sequence[str], size: int, seed: int = 0) -> tuple[np.ndarray, int]:
+    """Vectors for a vocabulary.
+
+    Args:
+        path: A text file in UTF-8; a first line with two integers, the header of fastText, is passed over.
+        vocabulary: Words by id; words that the file does not have get small random numbers, id 0 gets zeros.
+        size: Numbers a word.
+        seed: Of the random numbers.
+
+    Returns:
+        float32 `[vocabulary, size]`, and how many words were found.
+
+    Raises:
+        DataError: If the file is missing, or a line has another size or something that is no number.
+    """
+    numbers = {word: number for number, word in enumerate(vocabulary)}
+    vectors = np.random.default_rng(seed).uniform(-SPREAD, SPREAD, (len(vocabulary), size)).astype(np.float32)
+    vectors[0] = 0
+    found = set()
+    try:
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            for number, line in enumerate(lines, 1):
+                word, *values = line.rstrip().split(" ")
+                if number == 1 and len(values) == 1:
+                    continue
+                if len(values) != size:
+                    raise DataError(
+                        f"{path}, line {number}: {len(values)} numbers after {word!r}, and model.embedding is {size}; "
+                        "set model.embedding to the size of the vectors."
+                    )
+                if word in numbers:
+                    vectors[numbers[word]] = np.array(values, np.float32)
+                    found.add(word)
+    except OSError as error:
+        raise DataError(f"data.embeddings {path} can't be read: {error.strerror or error}.") from None
+    except ValueError:
+        raise DataError(f"{path}, line {number}: what follows {word!r} are no numbers.") from None
+    if not found:
+        raise DataError(f"{path} has none of the {len(vocabulary):,} words of the training texts.")
+    return vectors, len(found)

@@ -1,0 +1,91 @@
+"""`predict` for texts: from the command line, or a file of any length."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import pandas as pd
+import typer
+
+from . import explanation, files, prediction
+from .console import progress
+from .errors import UsageError
+from .sources import text_rows, texts
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from .runs import Run
+
+CHUNK = 4096
+ADDED = ("predicted", "probability")
+
+
+def predict(
+    context: typer.Context,
+    given: Annotated[list[str] | None, typer.Argument(metavar="TEXT...", help="Texts, in quotes.")] = None,
+    file: Annotated[Path | None, typer.Option(help="Score a .csv, .tsv or .jsonl file instead.")] = None,
+    column: Annotated[str | None, typer.Option(help="Its column with the texts; as in training if left out.")] = None,
+    encoding: Annotated[str, typer.Option(help="Of the file.")] = "utf-8",
+    explain: Annotated[bool, typer.Option("--explain", help="Show what the answer rests on, token by token.")] = False,
+    to: prediction.To = None,
+    quiet: prediction.Quiet = False,
+    as_json: prediction.Json = False,
+) -> None:
+    """Name the classes of texts, given in quotes or in a file."""
+    run = context.obj
+    if bool(given) == bool(file):
+        raise UsageError('give texts in quotes, such as "I liked it", or --file FILE.')
+    prediction.refuse_existing(to)
+    if file is not None:
+        if to is None or explain or as_json:
+            raise UsageError("--file FILE goes with --to FILE.csv, and with neither --explain nor --json.")
+        column = column or getattr(run.config.data, "text_column", "text")
+        return score_file(run, file, column, encoding, to, progress(quiet))
+    read = explanation.weights(run, given) if explain else []
+    answers = prediction.answers(pd.DataFrame({"text": given}), run.predict(given), run.classes)
+    if explain:
+        answers["tokens"] = [
+            " ".join(f"{word}:{weight:.2f}" for word, weight in zip(*each, strict=True)) for each in read
+        ]
+    prediction.show(answers, ("text",), to, as_json)
+
+
+def score_file(run: Run, source: Path, column: str, encoding: str, to: Path, console: Console) -> None:
+    """Writes every row of a file with its class added; a few thousand rows are in memory at a time.
+
+    The new columns are `predicted`, `probability`, and `p(CLASS)` for each class.
+    """
+    treatments = text_rows.Treatments()
+    rows = texts.rows(source, column, encoding, treatments=treatments)
+    with files.whole(to) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+        writer: Any = None
+        done = 0
+        with console.status("scoring") as status:
+            for scored in _scored(run, rows, column):
+                for row in scored:
+                    if writer is None:
+                        names = list(row)
+                        writer = csv.DictWriter(stream, names, lineterminator="\n", extrasaction="ignore", restval="")
+                        writer.writeheader()
+                    writer.writerow(row)
+                done += len(scored)
+                status.update(f"scored {done:,} rows")
+    for note in treatments.notes():
+        console.print(f"{source}: {note}.", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"{done:,} rows scored in {to}", highlight=False, soft_wrap=True)
+
+
+def _scored(run: Run, rows: Iterator[tuple[int, dict[str, Any]]], column: str) -> Iterator[list[dict[str, Any]]]:
+    """The rows with their answers, some thousand at a time."""
+    while held := [row for _, row in islice(rows, CHUNK)]:
+        if taken := sorted(set(held[0]) & {*ADDED, *(f"p({name})" for name in run.classes)}):
+            raise UsageError(f"--file has a column {taken[0]!r} already, which the answers would replace; rename it.")
+        probabilities = run.predict([row[column] for row in held])
+        found = prediction.answers(pd.DataFrame(index=range(len(held))), probabilities, run.classes)
+        found = found.rename(columns={"label": "predicted"}).to_dict("records")
+        yield [row | answer for row, answer in zip(held, found, strict=True)]
