@@ -46,7 +46,7 @@ def compare(request: Request, cells: Sequence[str], seeds: int, console: Console
     folder = _folder(request)
     data = verbs.load(pipeline, request.resolve(), console)
     from .plots import comparison, save
-    from .stages.evaluation import baseline_answers, score
+    from .stages.evaluation import baseline_answers, parameters, score
     from .stages.training import train
 
     rows = []
@@ -66,7 +66,7 @@ def compare(request: Request, cells: Sequence[str], seeds: int, console: Console
                 continue
             scores = score(run.predict(data.test.inputs), data.test.labels)
             epochs = run.history["seconds"]
-            rows.append((cell, scores[pipeline.primary], run.model.count_params(), float(epochs.median())))
+            rows.append((cell, scores[pipeline.primary], parameters(run.model), float(epochs.median())))
     if not rows:
         raise DivergenceError("every training diverged; there is nothing to compare.")
     table = summarise(rows, pipeline.primary)

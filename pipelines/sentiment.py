@@ -21,9 +21,10 @@ import numpy as np
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from pydantic_core import PydanticCustomError
 
-from . import baselines, cli, text_baselines, text_findings, text_prediction, tokens
+from . import baselines, cli, ngrams, text_baselines, text_findings, text_prediction, tokens
 from .config import Config, DataSection, Evaluation, FullPath, TextModel
 from .errors import DataError, did_you_mean
+from .ngrams import Counts
 from .pipeline import Pipeline
 from .sources import opinions, texts, tfds, vectors
 from .stages.data import Data, Split, hold_out
@@ -135,6 +136,11 @@ class LabelledTexts(Data):
 
     vocabulary: tuple[str, ...]
     vectors: np.ndarray | None = None
+    counts: tuple[Counts, ...] = ()
+
+    def texts_of_classes(self) -> list[int]:
+        """How many training texts each class has."""
+        return np.bincount(self.train.labels, minlength=len(self.classes)).tolist()
 
 
 def load(config: SentimentConfig) -> LabelledTexts:
@@ -153,8 +159,27 @@ def load(config: SentimentConfig) -> LabelledTexts:
     if data.embeddings:
         of_file, found = vectors.load(data.embeddings, vocabulary, config.model.embedding, config.training.seed)
         notes.append(f"{found:,} of {len(vocabulary):,} tokens have a vector in {data.embeddings}")
-    names = tuple(classes)
-    return LabelledTexts(train, validation, test, names, notes=tuple(notes), vocabulary=vocabulary, vectors=of_file)
+    return LabelledTexts(
+        train,
+        validation,
+        test,
+        tuple(classes),
+        notes=tuple(notes),
+        vocabulary=vocabulary,
+        vectors=of_file,
+        counts=_counts(config, train, vocabulary, len(classes)),
+    )
+
+
+def _counts(config: SentimentConfig, train: Split, vocabulary: tuple[str, ...], classes: int) -> tuple[Counts, ...]:
+    """How many training texts of each class hold which n-grams, if the model is to know."""
+    if not config.model.log_count_ratios:
+        return ()
+    data = config.data
+    rows = tokens.to_ids(train.inputs, vocabulary, data.level, data.length, data.keep)
+    return tuple(
+        ngrams.fit(rows, train.labels, classes, length) for length in range(1, config.model.log_count_ratios + 1)
+    )
 
 
 def _source(data: SentimentData) -> texts.Texts:
@@ -212,13 +237,16 @@ def build(config: SentimentConfig, data: LabelledTexts, precision: str) -> keras
     """Builds the model: ids of tokens `[batch, time]` in, 0 at the padded end; probabilities `[batch, classes]` out."""
     import keras
 
+    from .stages.log_count_ratios import LeavesOneOut, LogCountRatios
     from .stages.model import classifier
     from .stages.text_model import text_features
 
     ids = keras.Input((None,), dtype="int32", name="ids")
-    use_cudnn = not config.training.jit_compile
-    features = text_features(ids, config.model, len(data.vocabulary), precision, use_cudnn, data.vectors)
-    return keras.Model(ids, classifier(features, len(data.classes)), name="sentiment")
+    use_cudnn, beside, kind = not config.training.jit_compile, None, keras.Model
+    if data.counts:
+        beside, kind = LogCountRatios(data.counts, data.texts_of_classes(), name="log_count_ratios")(ids), LeavesOneOut
+    features = text_features(ids, config.model, len(data.vocabulary), precision, use_cudnn, data.vectors, beside)
+    return kind(ids, classifier(features, len(data.classes)), name="sentiment")
 
 
 def encoder(config: SentimentConfig, data: LabelledTexts) -> keras.Model:

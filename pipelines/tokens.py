@@ -21,7 +21,7 @@ RESERVED = (PADDING, UNKNOWN)
 NOTHING = "\ufffd"
 """The token of a text that has none."""
 VOCABULARY, SETTINGS = "vocabulary.txt", "text.json"
-LINE_BREAK = re.compile(r"<br\s*/?>")
+LINE_BREAK = re.compile(r"<br[ \t\r\n]*/?>")  # \s is not the same in the regular expressions of TensorFlow
 
 
 def tokens(text: str, level: Level = "word") -> list[str]:

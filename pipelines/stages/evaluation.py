@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
+import keras
 import numpy as np
 import pandas as pd
 
@@ -47,7 +49,7 @@ def evaluate(run: Run, data: Data) -> dict[str, Any]:
         **findings.details,
         "notes": data.notes,
         "examples": data.sizes(),
-        "parameters": int(run.model.count_params()),
+        "parameters": parameters(run.model),
         "epochs": {"trained": len(history), "kept": int(history["epoch"][history["val_accuracy"].idxmax()])},
         "seconds": {"train": float(history["seconds"].sum()), "evaluate": time.perf_counter() - began},
     }
@@ -64,6 +66,11 @@ def evaluate(run: Run, data: Data) -> dict[str, Any]:
     value = metrics.rounded(value)
     run.write_json("metrics.json", value)
     return value
+
+
+def parameters(model: keras.Model) -> int:
+    """How many numbers were trained."""
+    return sum(math.prod(weight.shape) for weight in model.trainable_weights)
 
 
 def score(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:

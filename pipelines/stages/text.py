@@ -13,6 +13,9 @@ from ..tokens import Level, Side
 from .data import padded
 
 SPACES, SIGNS = r"[\p{Z}\p{Cc}\p{Cf}\s]+", r"([^\p{L}\p{M}\p{N}'\s])"
+AHEAD = {r"\x00": " ", "İ": "i\u0307", "Ì": "ì", "Í": "í", "Ĩ": "ĩ", "Į": "į"}
+"""Replaced before `tf.strings.lower` sees them, which ends a text at a NUL, and whose small letters are others where the
+process is set to Turkish or Lithuanian; so are those of I and J, which are made small as ASCII first."""
 
 
 @keras.saving.register_keras_serializable("keras_recurrent")
@@ -42,7 +45,7 @@ class TextToIds(keras.layers.Layer):
         keep: Side = "right",
         **kwargs: Any,
     ) -> None:
-        super().__init__(trainable=False, dtype="int32", **kwargs)
+        super().__init__(**{**kwargs, "trainable": False, "dtype": "int32"})
         self.vocabulary, self.level, self.length, self.keep = list(vocabulary), level, length, keep
         padding, unknown = tokens.RESERVED
         self.lookup = keras.layers.StringLookup(
@@ -56,7 +59,10 @@ class TextToIds(keras.layers.Layer):
 
     def _tokens(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """The tokens of each text, one at least; `tokens.tokens` in operations that go into a SavedModel."""
-        clean = tf.strings.regex_replace(tf.strings.lower(texts, encoding="utf-8"), tokens.LINE_BREAK.pattern, " ")
+        clean = tf.strings.lower(texts)
+        for letter, small in AHEAD.items():
+            clean = tf.strings.regex_replace(clean, letter, small)
+        clean = tf.strings.regex_replace(tf.strings.lower(clean, encoding="utf-8"), tokens.LINE_BREAK.pattern, " ")
         clean = tf.strings.strip(tf.strings.regex_replace(tf.strings.regex_replace(clean, "\u2019", "'"), SPACES, " "))
         clean = tf.where(tf.equal(clean, ""), tokens.NOTHING, clean)
         if self.level == "character":
@@ -76,7 +82,3 @@ class TextToIds(keras.layers.Layer):
             "length": self.length,
             "keep": self.keep,
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> TextToIds:
-        return cls(**{name: value for name, value in config.items() if name not in ("dtype", "trainable")})

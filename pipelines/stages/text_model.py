@@ -21,6 +21,7 @@ def text_features(
     dtype: str | None = None,
     use_cudnn: bool = True,
     vectors: np.ndarray | None = None,
+    beside: keras.KerasTensor | None = None,
 ) -> keras.KerasTensor:
     """One vector for each text.
 
@@ -31,16 +32,26 @@ def text_features(
         dtype: Precision policy of the layers.
         use_cudnn: As in `recurrent_stack`.
         vectors: Pre-trained embeddings `[vocabulary, config.embedding]`.
+        beside: What else is known of each token, `[batch, time, more]`: it goes into the recurrence too, and its sum
+            over the square root of the length beside the pooled vector.
 
     Returns:
-        `[batch, units]`, or `[batch, 2 * units]` if bidirectional.
+        `[batch, units]`, or `[batch, 2 * units]` if bidirectional; and `more` beside.
     """
+    mask = ops.expand_dims(ops.not_equal(ids, 0), -1)
     x = embedded(ids, config, vocabulary, dtype, vectors)
+    if beside is not None:
+        x = layers.Concatenate(dtype=dtype, name="token_and_beside")([x, beside])
     x = recurrent_stack(x, config, dtype, use_cudnn, return_sequences=config.pooling != "last")
     if config.pooling != "last":
         x = layers.Identity(dtype="float32", name=SEQUENCE)(x)
-        x = pool(x, ops.expand_dims(ops.not_equal(ids, 0), -1), config.pooling)
-    return layers.Dropout(config.final_dropout, name="final_dropout")(x) if config.final_dropout else x
+        x = pool(x, mask, config.pooling)
+    x = layers.Dropout(config.final_dropout, name="final_dropout")(x) if config.final_dropout else x
+    if beside is None:
+        return x
+    weights = ops.cast(mask, "float32")
+    total = ops.sum(beside * weights, axis=1) / ops.sqrt(ops.sum(weights, axis=1))
+    return layers.Concatenate(dtype="float32", name="pooled_and_beside")([x, total])
 
 
 def embedded(
