@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from . import catalogue
 from .errors import PipelineError, UsageError
@@ -52,6 +52,17 @@ class Verbs(TyperGroup):
             *_, last_line = ["", *str(error).strip().splitlines()]
             typer.echo(f"error: {type(error).__name__}: {last_line.strip()} (--debug shows where)", err=True)
             raise typer.Exit(1) from error
+
+
+class BehindRun(TyperCommand):
+    """Leaves `--`, and what stands behind it, to the command that comes after RUN."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        """Parses what stands before `--`."""
+        end = args.index("--") if "--" in args else len(args)
+        super().parse_args(ctx, args[:end])
+        ctx.args += args[end:]
+        return ctx.args
 
 
 app = typer.Typer(
@@ -166,7 +177,10 @@ app.command("evaluate", help="Score a trained run on the test split, beside the 
 app.command("export", help="Export a trained run to SavedModel and TFLite, and prove it.")(_repeats("export"))
 
 
-@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
+@app.command(
+    cls=BehindRun,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []},
+)
 def predict(
     context: typer.Context,
     path: Annotated[Path | None, typer.Argument(metavar="RUN [INPUT...]", help="'predict RUN --help' tells.")] = None,
@@ -189,7 +203,7 @@ def predict(
 @app.command()
 def compare(
     pipeline: PipelineName,
-    cells: Annotated[str, typer.Option(help="Names with commas between, such as keras.lstm,keras.gru.")],
+    cells: Annotated[str, typer.Option(help="Such as keras.lstm,bidirectional:keras.gru.")],
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each cell.")] = 3,
     preset: Preset = None,
     config: ConfigFile = None,

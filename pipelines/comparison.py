@@ -15,6 +15,8 @@ from .cells import CELLS
 from .errors import DataError, DivergenceError, UsageError, did_you_mean
 from .request import Request
 
+BOTH_WAYS = "bidirectional:"
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -29,6 +31,8 @@ class Comparison:
 def compare(request: Request, cells: Sequence[str], seeds: int, console: Console) -> Comparison:
     """Trains every cell with `seeds` seeds, and writes `compare.csv`, `compare.png` and the runs themselves.
 
+    A cell may be `bidirectional:NAME`, whatever the configuration says.
+
     Resumed, it keeps finished trainings and goes on with the one that was cut off. A training that diverges is left
     out, and said to be; the column `runs` counts the others.
 
@@ -37,8 +41,9 @@ def compare(request: Request, cells: Sequence[str], seeds: int, console: Console
         UsageError: If a cell is unknown or named twice, or the folder exists.
     """
     for cell in cells:
-        if cell not in CELLS:
-            raise UsageError(f"--cells: there is no cell {cell!r}. {did_you_mean(cell, CELLS)}")
+        name = cell.removeprefix(BOTH_WAYS)
+        if name not in CELLS:
+            raise UsageError(f"--cells: there is no cell {name!r}. {did_you_mean(name, CELLS)}")
     if len(set(cells)) < len(cells):
         raise UsageError(f"--cells: a cell is named twice in {','.join(cells)}.")
     pipeline = catalogue.load(request.pipeline)
@@ -52,8 +57,8 @@ def compare(request: Request, cells: Sequence[str], seeds: int, console: Console
     rows = []
     for cell in cells:
         for seed in range(first, first + seeds):
-            settings = request.resolve(f"model.cell={cell}", f"training.seed={seed}")
-            path = folder / f"{cell}-seed{seed}"
+            settings = request.resolve(*_assignments(cell), f"training.seed={seed}")
+            path = folder / f"{cell.replace(':', '-')}-seed{seed}"
             run = runs.open(path) if path.exists() else runs.create(path, pipeline, settings)
             if run.config != settings:
                 raise UsageError(f"{path} was trained with other settings; choose another --name.")
@@ -75,6 +80,12 @@ def compare(request: Request, cells: Sequence[str], seeds: int, console: Console
     files.write_text(folder / "compare.csv", table.to_csv(index=False))
     save(comparison(table, pipeline.primary, baselines), folder / "compare.png")
     return Comparison(folder, pipeline.primary, table, baselines)
+
+
+def _assignments(cell: str) -> list[str]:
+    """The settings that a name of `--cells` stands for."""
+    both_ways = ["model.bidirectional=true"] if cell.startswith(BOTH_WAYS) else []
+    return [f"model.cell={cell.removeprefix(BOTH_WAYS)}", *both_ways]
 
 
 def summarise(rows: list[tuple[str, float, int, float]], metric: str) -> pd.DataFrame:

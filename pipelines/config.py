@@ -94,12 +94,15 @@ class TextModel(RecurrentModel):
     log_count_ratios: Annotated[int, Field(ge=1, le=5)] | None = None
     """Beside each token, how much more likely a text of a class holds it, and the n-grams of up to that many tokens
     that end with it: what naive Bayes counts in the training texts (Wang & Manning 2012). Null gives none."""
+    places: PositiveInt = 4
+    """Of the n-grams, those that stand in fewer places of the training split are left out; a place is a run of 50
+    neighbouring texts, which may well be by one author or about one thing."""
     embedding_dropout: Rate = 0.0
     """Rate on the numbers that stand for a token."""
     word_dropout: Rate = 0.0
     """Rate at which whole tokens are left out in training."""
-    pooling: Literal["last", "max", "mean", "attention"] = "last"
-    """What stands for the text: the last output, the largest or the mean over time, or a mean with learned weights
+    pooling: Literal["last", "max", "mean", "max_mean", "attention"] = "last"
+    """What stands for the text: the last output, the largest over time, the mean, both, or a mean with learned weights
     (Yang et al. 2016, Hierarchical Attention Networks, NAACL)."""
     final_dropout: Rate = 0.0
     """Rate before the classifier."""
@@ -121,6 +124,8 @@ class Training(Section):
     """Epochs over which the rate rises linearly from zero."""
     weight_decay: NonNegativeFloat = 0.0
     """Decoupled weight decay (AdamW) of the kernels; biases are left alone."""
+    label_smoothing: Rate = 0.0
+    """Share of the label's probability that is spread over all classes (Szegedy et al. 2015, arXiv 1512.00567)."""
     clip_norm: PositiveFloat | None = 1.0
     """Global norm to which gradients are clipped; null for no clipping."""
     patience: PositiveInt | None = None

@@ -13,7 +13,7 @@ from .errors import UsageError
 if TYPE_CHECKING:
     from .runs import Run
 
-EXPLAINED = ("attention", "max")
+EXPLAINED = ("attention", "max", "max_mean")
 BATCH = 64
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 FIRST = 2  # ids below are padding and unknown tokens, which tell nothing
-RARE = 2  # n-grams that fewer training texts hold are left out
+PLACE = 50  # neighbouring texts
 ROOM = 4  # buckets for each n-gram at least
 SPREADING = 648_055  # multiplies one id before the next is added; about 0.618 * 2**20
 OTHER_SPREADING, PRIME = 1_640_531_527, 2**31 - 1
@@ -28,20 +28,26 @@ class Counts:
     """A second hash of the n-gram in each bucket, int32 `[buckets]`; -1 in an empty one."""
 
 
-def fit(rows: Sequence[np.ndarray], labels: np.ndarray, classes: int, length: int) -> Counts:
+def fit(rows: Sequence[np.ndarray], labels: np.ndarray, classes: int, length: int, places: int) -> Counts:
     """Counts the n-grams of one length.
+
+    Those that stand in few places of the training split are left out: the names in the reviews of one film tell much of
+    each other's labels, and nothing of those of another film.
 
     Args:
         rows: Ids of the tokens of each training text.
         labels: Its class, `[texts]`.
         classes: How many there are.
         length: Tokens in an n-gram.
+        places: In how many runs of `PLACE` neighbouring texts an n-gram must stand.
     """
     grams = [np.unique(_windows(row, length), axis=0) for row in rows]
     owners = np.repeat(labels, [len(each) for each in grams])
     unique, which = np.unique(np.concatenate(grams), axis=0, return_inverse=True)
     counts = np.bincount(which.ravel() * classes + owners, minlength=len(unique) * classes).reshape(-1, classes)
-    kept = np.flatnonzero(counts.sum(axis=1) >= RARE)
+    place = np.repeat(np.arange(len(rows)) // PLACE, [len(each) for each in grams])
+    in_places = np.unique(np.stack([which.ravel(), place]), axis=1)[0]
+    kept = np.flatnonzero(np.bincount(in_places, minlength=len(unique)) >= min(places, place.max(initial=0) + 1))
     kept = kept[np.argsort(counts[kept].sum(axis=1), kind="stable")]  # so that frequent ones are written last
     buckets = 1 << max(4, int(ROOM * len(kept) - 1).bit_length())
     bucket, key = hashes(list(unique[kept].T.astype(np.int64)), buckets)

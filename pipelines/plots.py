@@ -20,6 +20,11 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(temporary, format="png", dpi=DPI)
 
 
+def literal(text: str) -> str:
+    """A text that matplotlib draws as it is: what stands between two dollar signs would be set as mathematics."""
+    return text.replace("$", r"\$")
+
+
 def learning_curves(history: pd.DataFrame) -> Figure:
     """Loss and accuracy of training and validation by epoch; the best epoch is marked."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
@@ -45,8 +50,8 @@ def confusion_matrix(matrix: np.ndarray, classes: tuple[str, ...]) -> Figure:
     for (row, column), count in np.ndenumerate(matrix):
         colour = "white" if shares[row, column] > 0.5 else "black" if count else "lightgray"
         axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=8)
-    ticks = range(len(classes))
-    axes.set(xlabel="taken for", ylabel="is", xticks=ticks, yticks=ticks, xticklabels=classes, yticklabels=classes)
+    ticks, names = range(len(classes)), [literal(name) for name in classes]
+    axes.set(xlabel="taken for", ylabel="is", xticks=ticks, yticks=ticks, xticklabels=names, yticklabels=names)
     return figure
 
 

@@ -110,8 +110,11 @@ class Run:
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:
         """Probabilities `[n, ..., classes]` for raw inputs `[n, ...]`, or a list of texts, as in the training data."""
-        inputs = np.asarray(inputs)
-        if inputs.dtype.kind not in "OU":
+        if not len(inputs):
+            return np.zeros((0, *self.model.output_shape[1:]), np.float32)
+        texts_given = isinstance(next(iter(inputs)), str)
+        inputs = np.asarray(inputs, dtype=object if texts_given else None)  # else all would be as wide as the longest
+        if not texts_given:
             return np.asarray(self.model.predict(inputs, batch_size=BATCH, verbose=0))
         import tensorflow as tf
 

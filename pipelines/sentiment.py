@@ -23,7 +23,7 @@ from pydantic_core import PydanticCustomError
 
 from . import baselines, cli, ngrams, text_baselines, text_findings, text_prediction, tokens
 from .config import Config, DataSection, Evaluation, FullPath, TextModel
-from .errors import DataError, did_you_mean
+from .errors import DataError, UsageError, did_you_mean
 from .ngrams import Counts
 from .pipeline import Pipeline
 from .sources import opinions, texts, tfds, vectors
@@ -84,6 +84,9 @@ class SentimentData(DataSection):
     split_seed: NonNegativeInt = 0
     """Of the splits and of the synthetic sentences; apart from training.seed, so that every run is scored on the same
     texts."""
+    neighbours: PositiveInt = 1
+    """So many neighbouring texts of the source go to the same split, where one is held out: as many as may be by one
+    author or about one thing, since a random split would score what is known of them."""
     limit: PositiveInt | None = None
     """Use that many training texts only (a short trial); null for all."""
     level: Level = "word"
@@ -178,7 +181,8 @@ def _counts(config: SentimentConfig, train: Split, vocabulary: tuple[str, ...], 
     data = config.data
     rows = tokens.to_ids(train.inputs, vocabulary, data.level, data.length, data.keep)
     return tuple(
-        ngrams.fit(rows, train.labels, classes, length) for length in range(1, config.model.log_count_ratios + 1)
+        ngrams.fit(rows, train.labels, classes, length, config.model.places)
+        for length in range(1, config.model.log_count_ratios + 1)
     )
 
 
@@ -215,7 +219,7 @@ def _splits(data: SentimentData, source: texts.Texts, classes: list[str]) -> tup
     numbers = {name: number for number, name in enumerate(classes)}
     everything = Split(np.array(source.texts, dtype=object), np.array([numbers[label] for label in source.labels]))
     if source.splits is None:
-        train, test = hold_out(everything, round(data.test * len(everything)), data.split_seed, key="data.test")
+        train, test = _hold_out(data, everything, data.test, key="data.test")
         return *_validation(data, train), test
     rows = {split: np.flatnonzero(np.isin(source.splits, names)) for split, names in SPLITS.items()}
     known = [name for names in SPLITS.values() for name in names]
@@ -230,7 +234,19 @@ def _splits(data: SentimentData, source: texts.Texts, classes: list[str]) -> tup
 
 
 def _validation(data: SentimentData, train: Split) -> tuple[Split, Split]:
-    return hold_out(train, round(data.validation * len(train)), data.split_seed, key="data.validation")
+    return _hold_out(data, train, data.validation, key="data.validation")
+
+
+def _hold_out(data: SentimentData, split: Split, share: float, key: str) -> tuple[Split, Split]:
+    """Splits off a share of the texts, in runs of neighbours."""
+    if data.neighbours == 1:
+        return hold_out(split, round(share * len(split)), data.split_seed, key)
+    runs = np.arange(len(split)) // data.neighbours
+    chosen = np.random.default_rng(data.split_seed).permutation(runs.max() + 1)[: round(share * (runs.max() + 1))]
+    held_out = np.isin(runs, chosen)
+    if held_out.all() or not held_out.any():
+        raise UsageError(f"{key}={share:g} of {len(split):,} texts can't be held out in runs of {data.neighbours}.")
+    return split[~held_out], split[held_out]
 
 
 def build(config: SentimentConfig, data: LabelledTexts, precision: str) -> keras.Model:

@@ -112,7 +112,7 @@ def trace(run: Run, data: Data, lengths: np.ndarray) -> Figure:
     encoder, model = halves(run.model)
     fitting = np.flatnonzero((lengths >= SHORTEST) & (lengths <= LONGEST))
     rows = (fitting if len(fitting) else np.argsort(lengths, kind="stable"))[:TRACED]
-    figure = Figure(figsize=(11, 2.3 * len(rows)), layout="constrained")
+    figure, names = Figure(figsize=(11, 2.3 * len(rows)), layout="constrained"), [*map(plots.literal, data.classes)]
     ids = encoded(Split(data.test.inputs[rows], data.test.labels[rows]), encoder).inputs
     for axes, row, numbers in zip(np.atleast_1d(figure.subplots(len(rows), 1)), rows, ids, strict=True):
         prefixes = tokens.padded([numbers[: end + 1] for end in range(len(numbers))])
@@ -121,10 +121,10 @@ def trace(run: Run, data: Data, lengths: np.ndarray) -> Figure:
             tokens.tokens(data.test.inputs[row], run.config.data.level), run.config.data.length, run.config.data.keep
         )
         for number in range(1 if len(data.classes) == 2 else 0, len(data.classes)):
-            axes.plot(answers[:, number], "o-", markersize=3, label=data.classes[number])
+            axes.plot(answers[:, number], "o-", markersize=3, label=names[number])
         axes.set(ylim=(-0.03, 1.03), ylabel="probability", xlim=(-0.5, len(words) - 0.5))
-        axes.set_title(f"is {data.classes[data.test.labels[row]]}", fontsize=9)
-        axes.set_xticks(range(len(words)), words, rotation=60, ha="right", fontsize=8)
+        axes.set_title(f"is {names[data.test.labels[row]]}", fontsize=9)
+        axes.set_xticks(range(len(words)), [*map(plots.literal, words)], rotation=60, ha="right", fontsize=8)
         axes.axhline(0.5, color="gray", linewidth=0.6, linestyle="--")
         axes.legend(loc="center right", fontsize=8)
     return figure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -38,6 +39,7 @@ def predict(
 ) -> None:
     """Name the classes of texts, given in quotes or in a file."""
     run = context.obj
+    given = [texts.SURROGATES.sub("\ufffd", text) for text in given or []]
     if bool(given) == bool(file):
         raise UsageError('give texts in quotes, such as "I liked it", or --file FILE.')
     prediction.refuse_existing(to)
@@ -58,21 +60,22 @@ def predict(
 def score_file(run: Run, source: Path, column: str, encoding: str, to: Path, console: Console) -> None:
     """Writes every row of a file with its class added; a few thousand rows are in memory at a time.
 
-    The new columns are `predicted`, `probability`, and `p(CLASS)` for each class.
+    The new columns are `predicted`, `probability`, and `p(CLASS)` for each class. The file is read once before, so that
+    a broken row is found at once, and every column, as the rows of a .jsonl file may have different ones.
     """
+    added = (*ADDED, *(f"p({name})" for name in run.classes))
+    columns = {name: None for _, row in texts.rows(source, column, encoding) for name in row}
+    if taken := [name for name in columns if name in added]:
+        raise UsageError(f"--file has a column {taken[0]!r} already, which the answers would replace; rename it.")
     treatments = text_rows.Treatments()
     rows = texts.rows(source, column, encoding, treatments=treatments)
     with files.whole(to) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
-        writer: Any = None
+        writer = csv.DictWriter(stream, [*columns, *added], lineterminator="\n")
+        writer.writeheader()
         done = 0
         with console.status("scoring") as status:
             for scored in _scored(run, rows, column):
-                for row in scored:
-                    if writer is None:
-                        names = list(row)
-                        writer = csv.DictWriter(stream, names, lineterminator="\n", extrasaction="ignore", restval="")
-                        writer.writeheader()
-                    writer.writerow(row)
+                writer.writerows(scored)
                 done += len(scored)
                 status.update(f"scored {done:,} rows")
     for note in treatments.notes():
@@ -83,9 +86,28 @@ def score_file(run: Run, source: Path, column: str, encoding: str, to: Path, con
 def _scored(run: Run, rows: Iterator[tuple[int, dict[str, Any]]], column: str) -> Iterator[list[dict[str, Any]]]:
     """The rows with their answers, some thousand at a time."""
     while held := [row for _, row in islice(rows, CHUNK)]:
-        if taken := sorted(set(held[0]) & {*ADDED, *(f"p({name})" for name in run.classes)}):
-            raise UsageError(f"--file has a column {taken[0]!r} already, which the answers would replace; rename it.")
         probabilities = run.predict([row[column] for row in held])
         found = prediction.answers(pd.DataFrame(index=range(len(held))), probabilities, run.classes)
         found = found.rename(columns={"label": "predicted"}).to_dict("records")
-        yield [row | answer for row, answer in zip(held, found, strict=True)]
+        yield [
+            {name: _cell(value) for name, value in row.items()} | answer
+            for row, answer in zip(held, found, strict=True)
+        ]
+
+
+def _cell(value: Any) -> str | None:
+    """What JSON has, for CSV: strings and numbers as they are spelled, nothing for null, and the rest in JSON."""
+    return value if value is None or isinstance(value, str) else json.dumps(_plain(value), ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    """What the spelled numbers in a value of JSON mean."""
+    match value:
+        case dict():
+            return {name: _plain(inner) for name, inner in value.items()}
+        case list():
+            return [_plain(inner) for inner in value]
+        case text_rows.Number():
+            return json.loads(value)
+        case _:
+            return value

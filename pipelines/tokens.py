@@ -122,5 +122,5 @@ def write(folder: Path, vocabulary: Sequence[str], level: Level, length: int, ke
 
 def read(folder: Path) -> tuple[list[str], dict[str, Any]]:
     """The vocabulary and the other arguments of `to_ids`, as `write` left them."""
-    vocabulary = (folder / VOCABULARY).read_text(encoding="utf-8").split("\n")[:-1]
+    vocabulary = (folder / VOCABULARY).read_bytes().decode("utf-8").split("\n")[:-1]
     return vocabulary, json.loads((folder / SETTINGS).read_text(encoding="utf-8"))

@@ -197,6 +197,9 @@ def _mixture(kinds: Counter[type]) -> tuple[str, ...]:
 
 
 def _check_classes(labels: list[str], path: Path) -> None:
+    for label in set(labels):
+        if len(label.splitlines()) > 1:
+            raise DataError(f"{path}: the label {label!r} goes over more than one line; give it a name of one line.")
     if len(set(labels)) == 1:
         raise DataError(
             f"{path}: all {len(labels):,} labels are {labels[0]!r}: of one class there is nothing to learn."

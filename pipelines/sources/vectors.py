@@ -31,19 +31,22 @@ def load(path: Path, vocabulary: Sequence[str], size: int, seed: int = 0) -> tup
     numbers = {word: number for number, word in enumerate(vocabulary)}
     vectors = np.random.default_rng(seed).uniform(-SPREAD, SPREAD, (len(vocabulary), size)).astype(np.float32)
     vectors[0] = 0
-    found = set()
+    found, lines_read = set(), 0
     try:
-        with path.open(encoding="utf-8", errors="replace") as lines:
+        with path.open(encoding="utf-8", errors="replace", newline="\n") as lines:
             for number, line in enumerate(lines, 1):
                 word, *values = line.rstrip().split(" ")
                 if number == 1 and len(values) == 1:
                     continue
+                if lines_read and len(values) > size:
+                    continue  # some files of GloVe have words with spaces in them; no token is one
                 if len(values) != size:
                     raise DataError(
                         f"{path}, line {number}: {len(values)} numbers after {word!r}, and model.embedding is {size}; "
                         "set model.embedding to the size of the vectors."
                     )
-                if word in numbers:
+                lines_read += 1
+                if numbers.get(word):
                     vectors[numbers[word]] = np.array(values, np.float32)
                     found.add(word)
     except OSError as error:

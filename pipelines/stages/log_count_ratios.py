@@ -109,6 +109,6 @@ class LeavesOneOut(keras.Model):
 
     def train_step(self, data: Any) -> Any:
         """One step of `fit`."""
-        _, labels = data
+        _, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
         with leaving_out(labels):
             return super().train_step(data)

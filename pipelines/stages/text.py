@@ -14,8 +14,8 @@ from .data import padded
 
 SPACES, SIGNS = r"[\p{Z}\p{Cc}\p{Cf}\s]+", r"([^\p{L}\p{M}\p{N}'\s])"
 AHEAD = {r"\x00": " ", "İ": "i\u0307", "Ì": "ì", "Í": "í", "Ĩ": "ĩ", "Į": "į"}
-"""Replaced before `tf.strings.lower` sees them, which ends a text at a NUL, and whose small letters are others where the
-process is set to Turkish or Lithuanian; so are those of I and J, which are made small as ASCII first."""
+"""Replaced before `tf.strings.lower` sees them, which ends a text at a NUL, and whose small letters are others where
+the process is set to Turkish or Lithuanian; so are those of I and J, which are made small as ASCII first."""
 
 
 @keras.saving.register_keras_serializable("keras_recurrent")

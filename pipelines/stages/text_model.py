@@ -80,6 +80,8 @@ def pool(x: keras.KerasTensor, mask: keras.KerasTensor, how: str) -> keras.Keras
         case "mean":
             weights = ops.cast(mask, x.dtype)
             return ops.sum(x * weights, axis=1) / ops.sum(weights, axis=1)
+        case "max_mean":
+            return layers.Concatenate(dtype="float32")([pool(x, mask, "max"), pool(x, mask, "mean")])
         case "attention":
             hidden = layers.Dense(x.shape[-1], activation="tanh", dtype="float32", name="attention_hidden")(x)
             scores = layers.Dense(1, use_bias=False, dtype="float32", name="attention_scores")(hidden)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from dataclasses import dataclass
 
 import keras
 import tensorflow as tf
@@ -41,7 +42,7 @@ def train(run: Run, data: Data, console: Console) -> None:
         model = run.pipeline.build(run.config, data, settings.precision)
         model.compile(
             optimizer(settings, steps),
-            loss="sparse_categorical_crossentropy",
+            loss=Loss(settings.label_smoothing),
             metrics=[accuracy],
             jit_compile=settings.jit_compile,
         )
@@ -83,6 +84,19 @@ def _fit(run: Run, data: Data, model: keras.Model, checkpoint: Checkpoint, progr
             shuffle=False,
             verbose=0,
         )
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Cross-entropy of each label, in nats, with a share of its probability spread over all classes."""
+
+    smoothing: float
+
+    def __call__(self, labels: keras.KerasTensor, probabilities: keras.KerasTensor) -> keras.KerasTensor:
+        if not self.smoothing:
+            return keras.losses.sparse_categorical_crossentropy(labels, probabilities)
+        one_hot = keras.ops.one_hot(keras.ops.cast(labels, "int32"), probabilities.shape[-1])
+        return keras.losses.categorical_crossentropy(one_hot, probabilities, label_smoothing=self.smoothing)
 
 
 def accuracy(labels: keras.KerasTensor, probabilities: keras.KerasTensor) -> keras.KerasTensor:
