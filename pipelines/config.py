@@ -91,12 +91,9 @@ class TextModel(RecurrentModel):
     region: PositiveInt | None = None
     """One-hot convolution before the recurrence: so many adjacent tokens together give a vector of `embedding` numbers,
     through a rectifier (Johnson & Zhang 2015, arXiv 1412.1058); null embeds each token by itself."""
-    log_count_ratios: Annotated[int, Field(ge=1, le=5)] | None = None
-    """Beside each token, how much more likely a text of a class holds it, and the n-grams of up to that many tokens
-    that end with it: what naive Bayes counts in the training texts (Wang & Manning 2012). Null gives none."""
-    places: PositiveInt = 4
-    """Of the n-grams, those that stand in fewer places of the training split are left out; a place is a run of 50
-    neighbouring texts, which may well be by one author or about one thing."""
+    ngram_weights: Annotated[int, Field(ge=1, le=5)] | None = None
+    """Beside each token, what a linear model (NBSVM, Wang & Manning 2012) gives the n-grams of up to that many tokens
+    that end with it; a training text is given those of a model fitted without its fold. Null gives none."""
     embedding_dropout: Rate = 0.0
     """Rate on the numbers that stand for a token."""
     word_dropout: Rate = 0.0

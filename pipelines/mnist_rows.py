@@ -102,7 +102,7 @@ def load(config: RowsConfig) -> Data:
     """Loads train, validation and test; the test split is the source's own where it has one."""
     data = config.data
     train, test = _source(data)
-    train, validation = hold_out(train, data.validation, data.split_seed, key="data.validation")
+    train, validation = hold_out(train, data.validation, data.split_seed, f"data.validation={data.validation}")
     if data.limit:
         train = train[np.random.default_rng(data.split_seed).permutation(len(train))[: data.limit]]
     if not data.pairs:
@@ -117,7 +117,7 @@ def _source(data: RowsData) -> tuple[Split, Split]:
     """Training and test images of the chosen source."""
     match data.source:
         case "digits":
-            return hold_out(Split(*digits.load()), data.test, data.split_seed, key="data.test")
+            return hold_out(Split(*digits.load()), data.test, data.split_seed, f"data.test={data.test}")
         case "tfds":
             parts = tfds.load("mnist", data.data_dir, ("train", "test"))
             train, test = (Split(part["image"][..., 0], part["label"]) for part in parts)

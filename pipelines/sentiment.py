@@ -11,6 +11,7 @@ be of any kind and number.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -24,7 +25,6 @@ from pydantic_core import PydanticCustomError
 from . import baselines, cli, ngrams, text_baselines, text_findings, text_prediction, tokens
 from .config import Config, DataSection, Evaluation, FullPath, TextModel
 from .errors import DataError, UsageError, did_you_mean
-from .ngrams import Counts
 from .pipeline import Pipeline
 from .sources import opinions, texts, tfds, vectors
 from .stages.data import Data, Split, hold_out
@@ -100,13 +100,6 @@ class SentimentData(DataSection):
     embeddings: FullPath | None = None
     """Text file of pre-trained word vectors (GloVe or fastText) to begin with; model.embedding must be their size."""
 
-    @model_validator(mode="after")
-    def _files_have_a_path(self) -> SentimentData:
-        if self.source in (*FILES, "folder") and self.path is None:
-            what = "the folder of the classes" if self.source == "folder" else f"the {self.source} file"
-            raise PydanticCustomError("together", f"source {self.source!r} needs data.path, {what}")
-        return self
-
 
 class SentimentEvaluation(Evaluation):
     """How the model is scored on the test split."""
@@ -139,11 +132,7 @@ class LabelledTexts(Data):
 
     vocabulary: tuple[str, ...]
     vectors: np.ndarray | None = None
-    counts: tuple[Counts, ...] = ()
-
-    def texts_of_classes(self) -> list[int]:
-        """How many training texts each class has."""
-        return np.bincount(self.train.labels, minlength=len(self.classes)).tolist()
+    linear: ngrams.Linear | None = None
 
 
 def load(config: SentimentConfig) -> LabelledTexts:
@@ -158,6 +147,8 @@ def load(config: SentimentConfig) -> LabelledTexts:
     if data.limit:
         train = train[np.random.default_rng(data.split_seed).permutation(len(train))[: data.limit]]
     vocabulary = tokens.fit_vocabulary(train.inputs, data.level, data.vocabulary)
+    if len(vocabulary) == len(tokens.RESERVED):
+        raise DataError("the training texts are all empty, or hold white space alone; there is nothing to read.")
     of_file = None
     if data.embeddings:
         of_file, found = vectors.load(data.embeddings, vocabulary, config.model.embedding, config.training.seed)
@@ -170,24 +161,24 @@ def load(config: SentimentConfig) -> LabelledTexts:
         notes=tuple(notes),
         vocabulary=vocabulary,
         vectors=of_file,
-        counts=_counts(config, train, vocabulary, len(classes)),
+        linear=_linear(config, train, vocabulary, len(classes)),
     )
 
 
-def _counts(config: SentimentConfig, train: Split, vocabulary: tuple[str, ...], classes: int) -> tuple[Counts, ...]:
-    """How many training texts of each class hold which n-grams, if the model is to know."""
-    if not config.model.log_count_ratios:
-        return ()
+def _linear(config: SentimentConfig, train: Split, vocabulary: tuple[str, ...], classes: int) -> ngrams.Linear | None:
+    """The linear model whose weights the network is to know, if it is."""
+    if not config.model.ngram_weights:
+        return None
     data = config.data
     rows = tokens.to_ids(train.inputs, vocabulary, data.level, data.length, data.keep)
-    return tuple(
-        ngrams.fit(rows, train.labels, classes, length, config.model.places)
-        for length in range(1, config.model.log_count_ratios + 1)
-    )
+    return ngrams.fit(rows, train.labels, classes, config.model.ngram_weights)
 
 
 def _source(data: SentimentData) -> texts.Texts:
     """Texts, labels and, where the source has them, splits."""
+    if data.source in (*FILES, "folder") and data.path is None:
+        what = "the folder of the classes" if data.source == "folder" else f"the {data.source} file"
+        raise UsageError(f"data: source {data.source!r} needs data.path, {what}: --set data.path=PATH.")
     match data.source:
         case "sample":
             return texts.Texts(*opinions.load(data.count, data.language, data.split_seed), splits=None, notes=())
@@ -210,9 +201,10 @@ def _source(data: SentimentData) -> texts.Texts:
 def _natural(label: str) -> tuple[bool, float, str]:
     """Numbers by size, before words by their letters."""
     try:
-        return False, float(label), label
+        number = float(label)
     except ValueError:
-        return True, 0.0, label
+        number = math.nan
+    return (True, 0.0, label) if math.isnan(number) else (False, number, label)
 
 
 def _splits(data: SentimentData, source: texts.Texts, classes: list[str]) -> tuple[Split, Split, Split]:
@@ -240,7 +232,7 @@ def _validation(data: SentimentData, train: Split) -> tuple[Split, Split]:
 def _hold_out(data: SentimentData, split: Split, share: float, key: str) -> tuple[Split, Split]:
     """Splits off a share of the texts, in runs of neighbours."""
     if data.neighbours == 1:
-        return hold_out(split, round(share * len(split)), data.split_seed, key)
+        return hold_out(split, round(share * len(split)), data.split_seed, f"{key}={share:g}")
     runs = np.arange(len(split)) // data.neighbours
     chosen = np.random.default_rng(data.split_seed).permutation(runs.max() + 1)[: round(share * (runs.max() + 1))]
     held_out = np.isin(runs, chosen)
@@ -253,16 +245,15 @@ def build(config: SentimentConfig, data: LabelledTexts, precision: str) -> keras
     """Builds the model: ids of tokens `[batch, time]` in, 0 at the padded end; probabilities `[batch, classes]` out."""
     import keras
 
-    from .stages.log_count_ratios import LeavesOneOut, LogCountRatios
     from .stages.model import classifier
+    from .stages.ngram_weights import NgramWeights
     from .stages.text_model import text_features
 
     ids = keras.Input((None,), dtype="int32", name="ids")
-    use_cudnn, beside, kind = not config.training.jit_compile, None, keras.Model
-    if data.counts:
-        beside, kind = LogCountRatios(data.counts, data.texts_of_classes(), name="log_count_ratios")(ids), LeavesOneOut
+    use_cudnn = not config.training.jit_compile
+    beside = NgramWeights(data.linear, name="ngram_weights")(ids) if data.linear else None
     features = text_features(ids, config.model, len(data.vocabulary), precision, use_cudnn, data.vectors, beside)
-    return kind(ids, classifier(features, len(data.classes)), name="sentiment")
+    return keras.Model(ids, classifier(features, len(data.classes)), name="sentiment")
 
 
 def encoder(config: SentimentConfig, data: LabelledTexts) -> keras.Model:

@@ -1,7 +1,9 @@
 """What the tests of the pipelines share: the command line in this process and in its own, tiny data, a finished run."""
 
+import csv
 import fcntl
 import gzip
+import io
 import json
 import logging
 import os
@@ -32,6 +34,12 @@ TINY = {
     "model__bidirectional": False,
     "training__epochs": 2,
     "evaluation__bootstrap": 20,
+}
+TINY_TEXTS = TINY | {
+    "model__bidirectional": True,
+    "model__embedding": 8,
+    "model__pooling": "max",
+    "training__batch_size": 32,
 }
 SECONDS = 120
 
@@ -75,9 +83,21 @@ def cli():
 
 
 @pytest.fixture
+def options():
+    """Fixture: `--set` options, `options(data__source="csv")`."""
+    return assignments
+
+
+@pytest.fixture
 def tiny():
     """Fixture: `--set` options of a model that trains in a moment, `tiny(training__epochs=4)` with changes."""
     return lambda **changes: assignments(**TINY | changes)
+
+
+@pytest.fixture
+def tiny_texts():
+    """Fixture: the same for texts."""
+    return lambda **changes: assignments(**TINY_TEXTS | changes)
 
 
 @pytest.fixture
@@ -207,28 +227,77 @@ class Finished:
     stderr: str
 
     def copy(self, output: Path, name: str = "copy") -> Path:
-        """A copy that a test may damage, as `output/mnist_rows/name`."""
-        return shutil.copytree(self.path, output / "mnist_rows" / name)
+        """A copy that a test may damage, as `output/PIPELINE/name`."""
+        return shutil.copytree(self.path, output / self.path.parent.name / name)
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Finished:
-    """Fixture: one tiny finished run on scikit-learn's digits, made once for all test processes."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    about, output = shared / "finished.json", shared / "finished"
-    with (shared / "finished.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not about.exists():
-            done = subprocess.run(
-                command("run", "mnist_rows", *assignments(**TINY), "--output", output, "--name", "done", "--json"),
-                capture_output=True,
-                text=True,
-                timeout=SECONDS,
-                check=False,
-            )
-            about.write_text(json.dumps([done.returncode, done.stdout, done.stderr]))
-    code, stdout, stderr = json.loads(about.read_text())
-    assert code == 0, stderr
-    return Finished(output / "mnist_rows" / "done", stdout, stderr)
+def shared(tmp_path_factory) -> Path:
+    """Fixture: a folder of all test processes together."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def run_once(shared):
+    """Fixture: runs a pipeline, once for all test processes: `run_once("a_name", "mnist_rows", *options)`."""
+
+    def run(name: str, pipeline: str, *options) -> Finished:
+        about, output = shared / f"{name}.json", shared / name
+        with (shared / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not about.exists():
+                done = subprocess.run(
+                    command("run", pipeline, *options, "--output", output, "--name", "done", "--json"),
+                    capture_output=True,
+                    text=True,
+                    timeout=SECONDS,
+                    check=False,
+                )
+                about.write_text(json.dumps([done.returncode, done.stdout, done.stderr]))
+        code, stdout, stderr = json.loads(about.read_text())
+        assert code == 0, stderr
+        return Finished(output / pipeline / "done", stdout, stderr)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def finished(run_once) -> Finished:
+    """Fixture: one tiny finished run on scikit-learn's digits."""
+    return run_once("finished", "mnist_rows", *assignments(**TINY))
+
+
+@pytest.fixture(scope="session")
+def opinions(run_once) -> Finished:
+    """Fixture: one tiny finished run on synthetic sentences, whose answers can be explained."""
+    return run_once("opinions", "sentiment", *assignments(**TINY_TEXTS, data__count=600))
+
+
+@pytest.fixture(scope="session")
+def reviews(run_once, shared) -> Finished:
+    """Fixture: one tiny finished run on a file of three classes, with splits of its own, and the last output kept."""
+    path = shared / "reviews.csv"
+    path.write_text(review_file(), encoding="utf-8")
+    changes = {"model__pooling": "last", "training__epochs": 6, "evaluation__trace": True, "export__quantization": []}
+    columns = {"text_column": "words", "label_column": "class", "split_column": "part"}
+    source = {f"data__{key}": value for key, value in {"source": "csv", "path": path, **columns}.items()}
+    return run_once("reviews", "sentiment", *assignments(**TINY_TEXTS | changes | source))
+
+
+def review_file() -> str:
+    """A CSV file of labelled texts in several scripts; a word tells the class."""
+    random = np.random.default_rng(0)
+    telling = {"bad": ["dull", "難看"], "$_$ & <good>": ["superb", "好看"], "so-so 👌": ["okay", "普通"]}
+    others = ["the", "film", "was", "，", "!", "👍🏽", "это", "فيلم", "I'm", "<br />", "'quoted'", "$"]
+    table = [("words", "stars", "class", "part"), ("", "0", "bad", "train"), ("It was OKAY.", "3", "so-so 👌", "test")]
+    table += [("it  was okay. ", "3", "so-so 👌", "train"), ("", "", "bad", "test")]
+    for part, count in (("train", 120), ("dev", 24), ("test", 66)):
+        for number in range(count):
+            label = list(telling)[number % 3]
+            words = [str(word) for word in random.choice(others, random.integers(1, 30))]
+            words[random.integers(len(words))] += f" {random.choice(telling[label])} "
+            table.append((" ".join(words) + f" {part} {number}", str(number), label, part))
+    stream = io.StringIO()
+    csv.writer(stream).writerows(table)
+    return stream.getvalue()

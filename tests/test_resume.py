@@ -77,9 +77,9 @@ def metrics(cli):
 def train_twice(cli, start, tiny, tmp_path, metrics):
     """Fixture: trains once without, once with a kill and `--resume`; both must come to the same."""
 
-    def train(settings, killed_when):
-        options = ["train", "mnist_rows", *tiny(**settings), "--output", tmp_path]
-        whole, broken = tmp_path / "mnist_rows/whole", tmp_path / "mnist_rows/broken"
+    def train(settings, killed_when, pipeline="mnist_rows"):
+        options = ["train", pipeline, *tiny(**settings), "--output", tmp_path]
+        whole, broken = tmp_path / pipeline / "whole", tmp_path / pipeline / "broken"
         assert cli(*options, "--name", "whole").exit_code == 0
         child = start(*options, "--name", "broken")
         wait_until(lambda: killed_when(broken), child)
@@ -88,7 +88,7 @@ def train_twice(cli, start, tiny, tmp_path, metrics):
         survived = rows_of(broken)
         assert len(survived) < len(rows_of(whole))
         assert not (broken / "model.keras").exists()
-        resumed = cli("train", "mnist_rows", "--resume", "--name", "broken", "--output", tmp_path)
+        resumed = cli("train", pipeline, "--resume", "--name", "broken", "--output", tmp_path)
         assert resumed.exit_code == 0, resumed.stderr
         same_but_for_time(rows_of(broken), rows_of(whole))
         assert rows_of(broken)[: len(survived)] == survived
@@ -105,6 +105,24 @@ def test_killed_after_two_epochs(train_twice):
     assert "epoch 2/4" not in resumed.stderr
     assert "epoch 4/4" in resumed.stderr
     assert len({row["learning_rate"] for row in rows}) == 4
+
+
+TEXTS = GRU | {
+    "data__count": 600,
+    "model__bidirectional": True,
+    "model__embedding": 8,
+    "model__pooling": "attention",
+    "model__word_dropout": 0.1,
+    "model__final_dropout": 0.2,
+    "training__epochs": 4,
+}
+
+
+def test_killed_while_reading_texts(train_twice):
+    """Batches of similar lengths come in the same order again."""
+    rows, survived, _ = train_twice(TEXTS, lambda run: len(rows_of(run)) >= 2, "sentiment")
+    assert len(rows) == 4
+    assert len(survived) >= 2
 
 
 @pytest.mark.slow

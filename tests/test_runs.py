@@ -17,6 +17,8 @@ from keras_recurrent.pipelines.stages import export as stage
 
 KINDS = {"saved_model", "tflite", "tflite_dynamic_range", "tflite_float16"}
 METRICS = {"accuracy", "macro_f1", "log_loss", "calibration_error"}
+SCORES = METRICS | {"roc_auc"}
+"""On the test split; the area under the ROC curve has no interval, and is not asked of files."""
 OUR_LINES = r"training in .*|epoch \d+/2  .*|evaluating.*|exporting.*"
 
 
@@ -52,7 +54,7 @@ def test_the_folder_holds_what_is_promised_and_nothing_else(finished):
     logs = {name for name in found if re.fullmatch(r"tensorboard/(train|validation)/events\.out\.tfevents.*", name)}
     plots = {name for name in found if re.fullmatch(r"plots/[a-z_]+\.png", name)}
     assert len(logs) == 2
-    assert len(plots) == 3
+    assert len(plots) == 4
     variables = "export/saved_model/1/variables/variables"
     assert found - logs - plots == {
         *("config.yaml", "environment.json", "history.csv", "model.keras", "metrics.json", "predictions.csv"),
@@ -71,15 +73,16 @@ def test_metrics_json(finished):
     assert metrics["pipeline"] == "mnist_rows"
     assert metrics["preset"] == "sample"
     assert metrics["primary"] == "accuracy"
-    assert set(metrics["test"]) == METRICS
+    assert set(metrics["test"]) == SCORES
     assert set(metrics["baselines"]) == {"most_frequent", "logistic_regression"}
     for scores in metrics["baselines"].values():
-        assert set(scores) == METRICS
+        assert set(scores) == SCORES
     assert set(metrics["intervals"]) == METRICS
     for name, (low, high) in metrics["intervals"].items():
         assert low <= high
         assert low - 0.05 <= metrics["test"][name] <= high + 0.05
     assert metrics["references"] == {}
+    assert metrics["notes"] == []
     best = max(scores["accuracy"] for scores in metrics["baselines"].values())
     assert metrics["beats_baselines"] is (metrics["test"]["accuracy"] > best)
     assert metrics["examples"] == {"train": 1257, "validation": 180, "test": 360}
@@ -87,6 +90,18 @@ def test_metrics_json(finished):
     assert all(seconds > 0 for seconds in metrics["seconds"].values())
     assert metrics["parameters"] == 8 * 8 + 8 * 8 + 8 + 8 * 10 + 10
     assert all(re.fullmatch("[a-z0-9_]+", key) for key in keys_of(metrics))
+
+
+def test_comparisons_count_on_the_same_rows(finished):
+    metrics = read(finished.path / "metrics.json")
+    assert set(metrics["comparisons"]) == set(metrics["baselines"])
+    for name, found in metrics["comparisons"].items():
+        assert set(found) == {"only_model", "only_baseline", "p_value", "difference"}
+        gain = metrics["test"]["accuracy"] - metrics["baselines"][name]["accuracy"]
+        assert (found["only_model"] - found["only_baseline"]) / 360 == pytest.approx(gain, abs=2e-6)
+        low, high = found["difference"]
+        assert low <= gain <= high
+        assert (found["p_value"] < 0.01) is (low > 0 or high < 0)
 
 
 def test_parity_json(finished):

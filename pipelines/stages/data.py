@@ -66,7 +66,8 @@ def hold_out(split: Split, count: int, seed: int, key: str) -> tuple[Split, Spli
     """Splits off `count` examples, the shares of the classes kept (stratified): the rest, and what was held out.
 
     Raises:
-        UsageError: Naming the configuration's `key`, if too few examples of a class would be on either side.
+        UsageError: Beginning with `key`, what the configuration says, if too few examples of a class would be on
+            either side.
     """
     from sklearn.model_selection import train_test_split
 
@@ -74,7 +75,7 @@ def hold_out(split: Split, count: int, seed: int, key: str) -> tuple[Split, Spli
     try:
         rest, held_out = train_test_split(rows, test_size=count, stratify=split.labels, random_state=seed)
     except ValueError as error:
-        raise UsageError(f"{key}={count} of {len(split):,} examples can't be held out: {error}") from None
+        raise UsageError(f"{key}: {count:,} of {len(split):,} examples can't be held out: {error}") from None
     return split[np.sort(rest)], split[np.sort(held_out)]
 
 

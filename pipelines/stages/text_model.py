@@ -33,7 +33,7 @@ def text_features(
         use_cudnn: As in `recurrent_stack`.
         vectors: Pre-trained embeddings `[vocabulary, config.embedding]`.
         beside: What else is known of each token, `[batch, time, more]`: it goes into the recurrence too, and its sum
-            over the square root of the length beside the pooled vector.
+            beside the pooled vector.
 
     Returns:
         `[batch, units]`, or `[batch, 2 * units]` if bidirectional; and `more` beside.
@@ -49,8 +49,7 @@ def text_features(
     x = layers.Dropout(config.final_dropout, name="final_dropout")(x) if config.final_dropout else x
     if beside is None:
         return x
-    weights = ops.cast(mask, "float32")
-    total = ops.sum(beside * weights, axis=1) / ops.sqrt(ops.sum(weights, axis=1))
+    total = ops.sum(beside * ops.cast(mask, "float32"), axis=1)
     return layers.Concatenate(dtype="float32", name="pooled_and_beside")([x, total])
 
 

@@ -193,6 +193,26 @@ class Echo(keras.layers.Layer):
         return shape
 
 
+def test_rows_of_unequal_length_are_compared_in_their_own_order(random, tmp_path):
+    """Rows are run in the order of their lengths, and padded with zeros; the worst one is named as it came."""
+    ids = keras.Input((None,), dtype="int32", name="ids")
+    x = keras.layers.Embedding(9, 4, mask_zero=True)(ids)
+    model = keras.Model(ids, keras.layers.Softmax(name="probabilities")(keras.layers.GRU(5)(x)))
+    model.set_weights([random.normal(size=weight.shape) for weight in model.get_weights()])
+    rows = np.empty(23, object)
+    rows[:] = [random.integers(1, 9, length).astype("int32") for length in random.permutation(23) + 1]
+    expected = np.concatenate([model(row[None]) for row in rows])
+    files = {"tflite": tmp_path / "a.tflite", "saved_model": tmp_path / "a"}
+    export_tflite(model, files["tflite"])
+    export_saved_model(model, files["saved_model"])
+    for entry in check_export(files, {"ids": rows}, expected, rows=23)["artifacts"].values():
+        assert entry["passed"], entry
+    expected[17] = np.roll(expected[17], 1)
+    entry = check_export({"tflite": files["tflite"]}, rows, expected, rows=9)["artifacts"]["tflite"]
+    assert not entry["passed"]
+    assert entry["worst_row"] == 17
+
+
 @pytest.mark.parametrize("layers", [[], [Echo()]], ids=["recurrent", "with an echo"])
 def test_step_by_step_a_file_gives_what_it_gives_at_once(layers, random, tmp_path):
     sequence = keras.Input((None, 3), name="x")

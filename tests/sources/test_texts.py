@@ -50,6 +50,7 @@ def refused():
 
 characters = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 labels = st.text(characters, min_size=1).map(str.strip).filter(lambda label: label.casefold() not in texts.MISSING)
+labels = labels.filter(lambda label: len(label.splitlines()) == 1)
 tables = st.lists(st.tuples(st.text(characters), labels), min_size=1)
 
 

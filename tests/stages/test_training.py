@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from keras_recurrent.pipelines.callbacks import checkpoint
 from keras_recurrent.pipelines.config import Training
-from keras_recurrent.pipelines.stages.training import accuracy, optimizer, schedule, strategy
+from keras_recurrent.pipelines.stages.training import Loss, accuracy, optimizer, schedule, strategy
 
 
 def rates(settings, steps=10):
@@ -205,3 +205,12 @@ def test_accuracy_counts_examples_that_are_wholly_right():
     probabilities = np.array([[[0.9, 0.1], [0.2, 0.8]], [[0.9, 0.1], [0.2, 0.8]]], np.float32)
     assert accuracy(np.array([[0, 1], [0, 0]]), probabilities).numpy().tolist() == [1, 0]
     assert accuracy(np.array([0, 1, 1]), probabilities.reshape(4, 2)[:3]).numpy().tolist() == [1, 1, 0]
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_the_loss_with_a_share_of_each_label_spread_over_all_classes(smoothing):
+    probabilities = np.random.default_rng(0).dirichlet([1, 1, 1], (5, 2)).astype("float32")
+    labels = np.random.default_rng(1).integers(0, 3, (5, 2))
+    wanted = (1 - smoothing) * np.eye(3)[labels] + smoothing / 3
+    given = Loss(smoothing)(labels, probabilities)
+    np.testing.assert_allclose(given, -(wanted * np.log(probabilities)).sum(-1), rtol=1e-4)
