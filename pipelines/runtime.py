@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from . import tokens
 from .errors import DataError
+from .text import tokens
 
 STATE = re.compile(r"state_\d+")
 

@@ -22,13 +22,15 @@ import numpy as np
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from pydantic_core import PydanticCustomError
 
-from . import baselines, cli, ngrams, text_baselines, text_findings, text_prediction, tokens
+from . import baselines, cli
 from .config import Config, DataSection, Evaluation, FullPath, TextModel
 from .errors import DataError, UsageError, did_you_mean
 from .pipeline import Pipeline
 from .sources import opinions, texts, tfds, vectors
 from .stages.data import Data, Split, hold_out
-from .tokens import Level, Side
+from .text import baselines as of_texts
+from .text import findings, ngrams, prediction, tokens
+from .text.tokens import Level, Side
 
 if TYPE_CHECKING:
     import keras
@@ -281,9 +283,9 @@ def chosen_baselines(config: SentimentConfig) -> dict[str, Callable[[Data], np.n
     level = config.data.level
     return {
         "most_frequent": baselines.most_frequent,
-        "tfidf_unigrams": partial(text_baselines.tfidf_unigrams, level=level),
-        "tfidf_bigrams": partial(text_baselines.tfidf_bigrams, level=level),
-        "nbsvm": partial(text_baselines.nbsvm, level=level),
+        "tfidf_unigrams": partial(of_texts.tfidf_unigrams, level=level),
+        "tfidf_bigrams": partial(of_texts.tfidf_bigrams, level=level),
+        "nbsvm": partial(of_texts.nbsvm, level=level),
     }
 
 
@@ -323,8 +325,8 @@ PIPELINE = Pipeline(
     load=load,
     build=build,
     baselines=chosen_baselines,
-    examine=text_findings.examine,
-    predict=text_prediction.predict,
+    examine=findings.examine,
+    predict=prediction.predict,
     encoder=encoder,
     write_beside=write_beside,
 )

@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from ..ngrams import FIRST, Linear, hashes, text_hash
+from ..text.ngrams import FIRST, Linear, hashes, text_hash
 
 
 @keras.saving.register_keras_serializable("keras_recurrent")

@@ -7,9 +7,9 @@ from ai_edge_litert.interpreter import Interpreter
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.svm import LinearSVC
 
-from keras_recurrent.pipelines import ngrams, tokens
 from keras_recurrent.pipelines.export import export_tflite
 from keras_recurrent.pipelines.stages.ngram_weights import NgramWeights
+from keras_recurrent.pipelines.text import ngrams, tokens
 
 LONGEST = 3
 

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from . import metrics
-from .errors import DataError
-from .stages.data import Data, Split
+from .. import metrics
+from ..errors import DataError
+from ..stages.data import Data, Split
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

@@ -7,10 +7,10 @@ import pytest
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import CountVectorizer
 
-from keras_recurrent.pipelines import text_baselines
 from keras_recurrent.pipelines.errors import DataError
 from keras_recurrent.pipelines.metrics import classification
 from keras_recurrent.pipelines.stages.data import Data, Split
+from keras_recurrent.pipelines.text import baselines as text_baselines
 
 BASELINES = (text_baselines.tfidf_unigrams, text_baselines.tfidf_bigrams, text_baselines.nbsvm)
 OPINIONS = {

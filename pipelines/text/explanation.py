@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..errors import UsageError
 from . import tokens
-from .errors import UsageError
 
 if TYPE_CHECKING:
-    from .runs import Run
+    from ..runs import Run
 
 EXPLAINED = ("attention", "max", "max_mean")
 BATCH = 64
@@ -34,9 +34,9 @@ def weights(run: Run, texts: Sequence[str]) -> list[tuple[list[str], np.ndarray]
         )
     import keras
 
-    from .stages.data import Split
-    from .stages.encoding import as_objects, encoded, halves
-    from .stages.text_model import ATTENTION, SEQUENCE
+    from ..stages.data import Split
+    from ..stages.encoding import as_objects, encoded, halves
+    from ..stages.text_model import ATTENTION, SEQUENCE
 
     encoder, model = halves(run.model)
     inner = keras.Model(model.input, model.get_layer(ATTENTION if pooling == "attention" else SEQUENCE).output)

@@ -13,8 +13,8 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_recurrent.pipelines import tokens
 from keras_recurrent.pipelines.stages.text import TextToIds
+from keras_recurrent.pipelines.text import tokens
 
 LEVELS, SIDES = ("word", "character"), ("left", "right")
 KNOWN = [*tokens.RESERVED, "a", "i'm", "好", "'", "!", "👍", "i", "ı", "é", " ", "1"]
@@ -130,7 +130,7 @@ def test_few_lengths_come_out(longest, width):
 PROGRAM = """
 import json, sys
 import tensorflow as tf
-from keras_recurrent.pipelines import tokens
+from keras_recurrent.pipelines.text import tokens
 from keras_recurrent.pipelines.stages.text import TextToIds
 texts = json.loads(sys.argv[1])
 read = TextToIds(tokens.fit_vocabulary(texts, "character", 1000), "character")._tokens(tf.constant(texts))

@@ -12,9 +12,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from keras_recurrent.pipelines import runs, text_prediction
+from keras_recurrent.pipelines import runs
 from keras_recurrent.pipelines.console import progress
 from keras_recurrent.pipelines.errors import DataError
+from keras_recurrent.pipelines.text import prediction as text_prediction
 
 KINDS = ("saved_model", "tflite", "tflite_dynamic_range", "tflite_float16")
 BASELINES = {"most_frequent", "tfidf_unigrams", "tfidf_bigrams", "nbsvm"}

@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import pandas as pd
 import typer
 
-from . import explanation, files, prediction
-from .console import progress
-from .errors import UsageError
-from .sources import text_rows, texts
+from .. import files, prediction
+from ..console import progress
+from ..errors import UsageError
+from ..sources import text_rows, texts
+from . import explanation
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from .runs import Run
+    from ..runs import Run
 
 CHUNK = 4096
 ADDED = ("predicted", "probability")

@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from . import explanation, plots, tokens
-from .pipeline import Findings
+from .. import plots
+from ..pipeline import Findings
+from . import explanation, tokens
 
 if TYPE_CHECKING:
-    from .runs import Run
-    from .stages.data import Data
+    from ..runs import Run
+    from ..stages.data import Data
 
 NEGATION = re.compile(
     r"\b(?:not|no|never|nothing|nobody|none|neither|nor|hardly|barely|without|cannot)\b|n['’]t\b"
@@ -106,8 +107,8 @@ def _shaded(words: list[str], weights: np.ndarray, level: str) -> str:
 
 def trace(run: Run, data: Data, lengths: np.ndarray) -> Figure:
     """How the answer for some short texts evolves, token by token: each point is the answer to all tokens so far."""
-    from .stages.data import Split
-    from .stages.encoding import encoded, halves
+    from ..stages.data import Split
+    from ..stages.encoding import encoded, halves
 
     encoder, model = halves(run.model)
     fitting = np.flatnonzero((lengths >= SHORTEST) & (lengths <= LONGEST))
