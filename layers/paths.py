@@ -25,6 +25,7 @@ NARROW, LONG = 4, 64
 inputs are projected twice."""
 
 _wanted = contextvars.ContextVar("path", default=(None, None))
+_few_lengths = contextvars.ContextVar("few lengths", default=False)
 
 
 @contextlib.contextmanager
@@ -59,6 +60,19 @@ def use(path, otherwise=None):
         _wanted.reset(token)
 
 
+@contextlib.contextmanager
+def few_lengths():
+    """Within this context sequences of open length are known to come in few lengths, as batches padded to them do.
+
+    Then it pays to compile a loop for each of them, which else is done for layers with a static number of time steps.
+    """
+    token = _few_lengths.set(True)
+    try:
+        yield
+    finally:
+        _few_lengths.reset(token)
+
+
 def run(layer, sequences, states, mask, noise, training):
     """Runs the cell of a layer over time.
 
@@ -91,10 +105,11 @@ def choose(layer, sequences, mask, training):
     parallel = possible(layer, "parallel", sequences, mask, training)
     if parallel and (cell.parallel_everywhere or has_gpu() or keras.backend.backend() == "torch"):
         return "parallel"
-    if keras.backend.backend() == "tensorflow" and not has_gpu() and steps is not None and steps > 1:
+    several = steps > 1 if steps is not None else _few_lengths.get()
+    if keras.backend.backend() == "tensorflow" and not has_gpu() and several:
         from . import tensorflow_loop
 
-        narrow_and_long = NARROW * sequences.shape[2] <= cell.units and steps >= LONG
+        narrow_and_long = NARROW * sequences.shape[2] <= cell.units and (steps or LONG) >= LONG
         if tensorflow_loop.in_graph() and (not training or cell.compiled_training or narrow_and_long):
             return "compiled"
     return "loop"

@@ -2,7 +2,7 @@
 
 Backwards it is the reverse recurrence: the states and matrix products of all time steps are kept, and the rest of each
 step is computed again and differentiated. XLA runs a loop on one core, so every core gets its part
-of the batch. The number of time steps must be static; XLA compiles anew for each shape.
+of the batch. XLA compiles anew for each shape, so the number of time steps must be static, or one of few.
 """
 
 import contextlib
@@ -131,9 +131,8 @@ class _Loop:
         rows = _Rows(sequences, part)
         states = [rows.of(state) for state in states]
         d_outputs, *d_states = upstream
-        d_carried = [rows.of(d_outputs), *[rows.of(each) for each in d_states]]
-        if self.all_outputs:
-            d_carried[0] = tf.zeros([rows.size, d_outputs.shape[2]], d_outputs.dtype)
+        last = tf.zeros([rows.size, d_outputs.shape[2]], d_outputs.dtype) if self.all_outputs else rows.of(d_outputs)
+        d_carried = [last, *[rows.of(each) for each in d_states]]
         d_sequences = tf.zeros([rows.size, rows.steps, sequences.shape[2]], sequences.dtype)
 
         def body(time, d_carried, d_sequences, d_weights):
@@ -232,7 +231,7 @@ class _Rows:
         batch = sequences.shape[0] if sequences.shape[0] is not None else tf.shape(sequences)[0]
         self.start = batch * part // PARTS
         self.size = batch * (part + 1) // PARTS - self.start
-        self.steps = sequences.shape[1]
+        self.steps = sequences.shape[1] if sequences.shape[1] is not None else tf.shape(sequences)[1]
 
     def of(self, tensor):
         """These rows of a tensor of shape `(batch, ...)`."""

@@ -118,9 +118,12 @@ class Run:
             return np.asarray(self.model.predict(inputs, batch_size=BATCH, verbose=0))
         import tensorflow as tf
 
+        from ..layers import paths
+
         order = np.argsort([len(text) for text in inputs], kind="stable")  # so that little of a batch is padding
         texts = tf.constant(inputs[order].tolist())
-        probabilities = np.asarray(self.model.predict(texts, batch_size=BATCH, verbose=0))
+        with paths.few_lengths():
+            probabilities = np.asarray(self.model.predict(texts, batch_size=BATCH, verbose=0))
         return probabilities[np.argsort(order)]
 
     def read_json(self, name: str) -> dict[str, Any]:

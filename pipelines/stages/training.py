@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 from rich.console import Console
 
+from ...layers import paths
 from .. import files
 from ..callbacks.checkpoint import BEST, Checkpoint, assign, read
 from ..callbacks.divergence import StopOnNaN
@@ -67,7 +68,7 @@ def _fit(run: Run, data: Data, model: keras.Model, checkpoint: Checkpoint, progr
     train, validation = (encoded(split, encoder) for split in (data.train, data.validation))
     batches = training_batches(train, settings.batch_size, settings.seed, epochs, augment)
     run.note_start([device.name for device in tf.config.list_logical_devices()])
-    with contextlib.closing(progress):
+    with contextlib.closing(progress), paths.few_lengths():
         model.fit(
             batches,
             validation_data=evaluation_batches(validation),
