@@ -74,9 +74,10 @@ def _comparisons(comparisons: dict[str, Any]) -> str:
     lines.append("|---|---|---|---|---|")
     for name, found in comparisons.items():
         interval = " to ".join(f"{bound:+.4f}" for bound in found["difference"])
+        chance = f"{found['p_value']:.2g}" if found["p_value"] else "below 1e-6"  # metrics.json has six digits
         lines.append(
             f"| {name.replace('_', ' ')} | {found['only_model']:,} | {found['only_baseline']:,} | "
-            f"{found['p_value']:.2g} | {interval} |"
+            f"{chance} | {interval} |"
         )
     return "\n".join(lines)
 

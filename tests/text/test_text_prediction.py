@@ -11,33 +11,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from text_examples import CLASSES, TEXTS, table
 
 from keras_recurrent.pipelines import runs
 from keras_recurrent.pipelines.console import progress
 from keras_recurrent.pipelines.errors import DataError
 from keras_recurrent.pipelines.text import prediction as text_prediction
-
-KINDS = ("saved_model", "tflite", "tflite_dynamic_range", "tflite_float16")
-BASELINES = {"most_frequent", "tfidf_unigrams", "tfidf_bigrams", "nbsvm"}
-CLASSES = ("$_$ & <good>", "bad", "so-so 👌")
-TEXTS = [
-    "I did not like it, I loved it.",
-    "",
-    "不好，真的。👍🏽",
-    "I’m NOT amused!<br />",
-    "عالم",
-    "the film " * 300,
-    "?",
-]
-
-
-def read(path):
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def table(path, delimiter=","):
-    with path.open(encoding="utf-8", newline="") as file:
-        return [*csv.DictReader(file, delimiter=delimiter)]
 
 
 @pytest.fixture(params=["opinions", "reviews"])
