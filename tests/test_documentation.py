@@ -47,8 +47,9 @@ def test_every_command_of_the_readme_is_one(line):
     if "pipeline" in given:
         catalogue.check(given["pipeline"], given.get("preset"))
         settings = [part for assignment in given.get("assignments") or [] for part in ("--set", assignment)]
+        preset = ["--preset", given["preset"]] if given.get("preset") else []
         shown = subprocess.run(
-            [sys.executable, "-m", "keras_recurrent.pipelines.cli", "show", given["pipeline"], *settings],
+            [sys.executable, "-m", "keras_recurrent.pipelines.cli", "show", given["pipeline"], *preset, *settings],
             capture_output=True,
             text=True,
         )
