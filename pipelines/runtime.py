@@ -127,8 +127,8 @@ class TextClassifier:
 
     ```python
     model = TextClassifier("saved_models/sentiment/latest/export/model.tflite")
-    model.label(["I did not like it, I loved it."])  # ["positive"]
-    model.predict(["I did not like it, I loved it."])  # probabilities [1, classes], in the order of model.classes
+    model.label(["I hated it.", "I loved it."])  # a name for each
+    model.predict(["I hated it.", "I loved it."])  # probabilities [2, classes], in the order of model.classes
     ```
     """
 
