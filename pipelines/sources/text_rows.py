@@ -23,6 +23,7 @@ ENDINGS = "expected .csv, .tsv or .jsonl, each also with .gz"
 GZIP = b"\x1f\x8b"
 LONGEST_FIELD = 2**28  # characters; a quote that is never closed makes one field of the rest of a file
 BYTE_ORDER_MARK = "\ufeff"
+OPTION = "data.encoding (--encoding of predict)"
 MARK = "keras_recurrent.mark"
 MARKED = re.compile("[\udc00-\udcff]+")
 
@@ -127,7 +128,7 @@ def lines(path: Path, encoding: str) -> Iterator[str]:
     except OSError as error:
         raise DataError(f"{path} can't be read: {error.strerror or error}.") from None
     except UnicodeError as error:
-        raise DataError(f"{path}, line {number + 1} is not {encoding} ({error}); set data.encoding.") from None
+        raise DataError(f"{path}, line {number + 1} is not {encoding} ({error}); set {OPTION}.") from None
 
 
 def _check_file(path: Path) -> None:
@@ -145,7 +146,7 @@ def _check_encoding(encoding: str) -> None:
         io.TextIOWrapper(io.BytesIO(), encoding)
     except (LookupError, ValueError):
         raise DataError(
-            f"data.encoding={encoding!r} is no text encoding that Python knows; such are utf-8, utf-16, cp1252, big5."
+            f"{encoding!r} is no text encoding that Python knows; such are utf-8, utf-16, cp1252, big5. Set {OPTION}."
         ) from None
 
 
@@ -177,7 +178,7 @@ def _check_bytes(line: str, place: str, encoding: str) -> None:
         likely = "utf-16" if found[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "cp1252"
         raise DataError(
             f"{place}: the bytes {found[:8].hex(' ')} (at character {broken.start() + 1:,}) are not {encoding}; "
-            f"set data.encoding to the file's own encoding, such as {likely}."
+            f"set {OPTION} to the file's own encoding, such as {likely}."
         )
 
 
@@ -226,7 +227,7 @@ def _next_fields(reader: Any, place: str) -> list[str] | None:
 def _header(fields: list[str], place: str, columns: Mapping[str, str], delimiter: str) -> list[str]:
     names = [name.strip() for name in fields]
     if any("\0" in name for name in names):
-        raise DataError(f"{place}: the header holds NUL bytes; if the file is UTF-16, set data.encoding=utf-16.")
+        raise DataError(f"{place}: the header holds NUL bytes; if the file is UTF-16, set {OPTION} to utf-16.")
     twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
         raise DataError(f"{place}: the header names the column {twice[0]!r} twice.")

@@ -212,13 +212,13 @@ def test_an_unknown_ending_is_refused(file, refused, name):
         (
             "a.csv",
             "txet,label\na,b\n",
-            ["line 1", "no column 'text' (data.text_column)", "Did you mean 'txet'?", "label"],
+            ["line 1", "no column 'text' (data.text_column, --column of predict)", "Did you mean 'txet'?", "label"],
         ),
         ("a.csv", "text,labels\na,b\n", ["no column 'label' (data.label_column)", "Did you mean 'labels'?"]),
         ("a.csv", "text;label\na;b\n", ["semicolons", "Expected commas"]),
         ("a.tsv", GOOD, ["parted by commas? Expected tabs"]),
         ("a.csv", "text,label,text\na,b,c\n", ["line 1", "names the column 'text' twice"]),
-        ("a.csv", GOOD.encode("utf-16-le"), ["line 1", "NUL bytes", "data.encoding=utf-16"]),
+        ("a.csv", GOOD.encode("utf-16-le"), ["line 1", "NUL bytes", "data.encoding (--encoding of predict) to utf-16"]),
         ("a.csv", GOOD.encode("utf-16"), ["line 1", "ff fe", "not utf-8", "data.encoding", "utf-16"]),
         ("a.csv", GOOD + '"two\nlines",pos\n' + "d,pos,more\n", ["line 6: 3 fields, expected 2", "(text, label)"]),
         ("a.csv", GOOD + "d\n", ["line 4: 1 fields, expected 2"]),
@@ -272,7 +272,7 @@ def test_bytes_below_128_are_named_too(file, refused):
 
 @pytest.mark.parametrize("encoding", ["klingon", "hex", "a\0b", ""])
 def test_an_unknown_encoding_is_refused(file, encoding):
-    with pytest.raises(DataError, match=r"data.encoding=.* is no text encoding"):
+    with pytest.raises(DataError, match=r"is no text encoding.* Set data.encoding \(--encoding of predict\)"):
         texts.load(file("a.csv", GOOD), encoding=encoding)
 
 
