@@ -23,9 +23,10 @@ from results import write
 from keras_recurrent.layers import paths
 from keras_recurrent.pipelines import sentiment
 from keras_recurrent.pipelines.request import Request
+from keras_recurrent.pipelines.stages.classification import accuracy
 from keras_recurrent.pipelines.stages.data import Split, evaluation_batches, training_batches
 from keras_recurrent.pipelines.stages.encoding import encoded
-from keras_recurrent.pipelines.stages.training import accuracy, optimizer
+from keras_recurrent.pipelines.stages.training import optimizer
 
 
 def main() -> None:

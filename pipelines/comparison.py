@@ -51,9 +51,11 @@ def compare(request: Request, cells: Sequence[str], seeds: int, console: Console
     folder = _folder(request)
     data = verbs.load(pipeline, request.resolve(), console)
     from .plots import comparison, save
-    from .stages.evaluation import baseline_answers, parameters, score
+    from .stages.evaluation import baseline_answers, parameters
+    from .stages.kinds import kind_of
     from .stages.training import train
 
+    score = kind_of(pipeline).score
     rows = []
     for cell in cells:
         for seed in range(first, first + seeds):
@@ -69,14 +71,14 @@ def compare(request: Request, cells: Sequence[str], seeds: int, console: Console
             except DivergenceError as error:
                 console.print(f"{cell}, seed {seed}, is left out: {error}", highlight=False, soft_wrap=True)
                 continue
-            scores = score(run.predict(data.test.inputs), data.test.labels)
+            scores = score(run.predict(data.test.inputs), data.test)
             epochs = run.history["seconds"]
             rows.append((cell, scores[pipeline.primary], parameters(run.model), float(epochs.median())))
     if not rows:
         raise DivergenceError("every training diverged; there is nothing to compare.")
     table = summarise(rows, pipeline.primary)
     beside = baseline_answers(run, data)
-    baselines = {name: score(answer, data.test.labels)[pipeline.primary] for name, answer in beside.items()}
+    baselines = {name: score(answer, data.test)[pipeline.primary] for name, answer in beside.items()}
     files.write_text(folder / "compare.csv", table.to_csv(index=False))
     save(comparison(table, pipeline.primary, baselines), folder / "compare.png")
     return Comparison(folder, pipeline.primary, table, baselines)

@@ -101,8 +101,16 @@ class TextModel(RecurrentModel):
     pooling: Literal["last", "max", "mean", "max_mean", "attention"] = "last"
     """What stands for the text: the last output, the largest over time, the mean, both, or a mean with learned weights
     (Yang et al. 2016, Hierarchical Attention Networks, NAACL)."""
+    skip: bool = False
+    """The embedded tokens or regions also go past the recurrent layers, straight to the pooling, beside the outputs."""
     final_dropout: Rate = 0.0
     """Rate before the classifier."""
+
+    @model_validator(mode="after")
+    def _skip_is_pooled(self) -> TextModel:
+        if self.skip and self.pooling == "last":
+            raise PydanticCustomError("together", "model.skip needs a pooling over time: set model.pooling=max")
+        return self
 
 
 class Training(Section):

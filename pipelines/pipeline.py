@@ -13,6 +13,7 @@ from .config import Config
 
 if TYPE_CHECKING:
     import keras
+    import pandas as pd
     from matplotlib.figure import Figure
 
     from .runs import Run
@@ -29,6 +30,8 @@ class Findings:
     """By name, for the folder of plots and the model's card."""
     pages: dict[str, str] = field(default_factory=dict)
     """HTML by name, for the folder of plots and the model's card."""
+    predictions: pd.DataFrame | None = None
+    """For predictions.csv: a row for each answer to the test split."""
 
 
 def no_change(config: Config) -> None:
@@ -50,7 +53,7 @@ class Pipeline:
     limits: str
     """Where the model must not be relied on, for the model's card."""
     primary: str
-    """The metric that counts; higher is better."""
+    """The metric that counts."""
     about_data: Callable[[Config], str]
     """One sentence on the data that a configuration chooses, for the model's card."""
     loading: str
@@ -67,6 +70,8 @@ class Pipeline:
     """Looks at the model's probabilities for the test split, of which the rows of the worst mistakes are given."""
     predict: Callable[..., None]
     """The command `predict` behind RUN, as a function for typer; `context.obj` is the run."""
+    kind: str = "classification"
+    """The module of `stages/` that holds what sets this kind of task apart."""
     augment: Callable[[Config], Augment | None] = no_change
     """The random change of training inputs, if any."""
     encoder: Callable[[Config, Data], keras.Model | None] = no_encoder

@@ -25,11 +25,11 @@ def literal(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def learning_curves(history: pd.DataFrame) -> Figure:
-    """Loss and accuracy of training and validation by epoch; the best epoch is marked."""
+def learning_curves(history: pd.DataFrame, metric: str, kept: int) -> Figure:
+    """Loss and metric of training and validation by epoch; the row of the kept epoch is marked."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
-    best = history["epoch"][history["val_accuracy"].idxmax()]
-    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+    best = history["epoch"][kept]
+    for axes, name in zip(figure.subplots(1, 2), ("loss", metric), strict=True):
         axes.plot(history["epoch"], history[name], "o-", markersize=3, label="training")
         axes.plot(history["epoch"], history[f"val_{name}"], "o-", markersize=3, label="validation")
         axes.axvline(best, color="gray", linewidth=0.8, linestyle="--", label=f"kept: epoch {best}")

@@ -6,8 +6,8 @@ from sklearn import metrics as sklearn_metrics
 
 from keras_recurrent.pipelines import metrics, plots
 from keras_recurrent.pipelines.baselines import logistic_regression, most_frequent
+from keras_recurrent.pipelines.stages.classification import worst_mistakes
 from keras_recurrent.pipelines.stages.data import Data, Split
-from keras_recurrent.pipelines.stages.evaluation import worst_mistakes
 
 
 @pytest.fixture

@@ -30,7 +30,8 @@ class Checkpoint(keras.callbacks.Callback):
     Args:
         folder: Where `last.npz` and `best.npz` go.
         history: Path of history.csv.
-        monitor: Name in the logs of the score that makes an epoch the best; higher is better, the earlier one wins.
+        monitor: Name in the logs of the score that makes an epoch the best; of equal ones the earlier wins.
+        mode: Whether the `max` or the `min` is the best.
         counters: Attributes to keep for each of the other callbacks.
     """
 
@@ -39,10 +40,12 @@ class Checkpoint(keras.callbacks.Callback):
         folder: Path,
         history: Path,
         monitor: str,
+        mode: str,
         counters: dict[keras.callbacks.Callback, tuple[str, ...]],
     ) -> None:
         super().__init__()
-        self.folder, self.history, self.monitor, self.counters = folder, history, monitor, counters
+        self.folder, self.history, self.counters = folder, history, counters
+        self.monitor, self.sign = monitor, 1 if mode == "max" else -1
         self.rows: list[dict[str, float]] = []
         self.stopped = False
         self._kept: list[dict[str, Any]] = []
@@ -78,9 +81,9 @@ class Checkpoint(keras.callbacks.Callback):
         logs = {name: float(value) for name, value in (logs or {}).items()}
         logs.setdefault("learning_rate", float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)))
         row = {"epoch": epoch + 1, **logs, "seconds": round(time.perf_counter() - self._began, 3)}
-        best = max((earlier[self.monitor] for earlier in self.rows), default=-np.inf)
+        best = max((self.sign * earlier[self.monitor] for earlier in self.rows), default=-np.inf)
         self.rows.append(row)
-        if row[self.monitor] > best:
+        if self.sign * row[self.monitor] > best:
             write(self.folder / BEST, self.model.weights, {"rows": self.rows})
         kept = [{name: _plain(getattr(c, name)) for name in names} for c, names in self.counters.items()]
         about = {"rows": self.rows, "stopped": bool(self.model.stop_training), "callbacks": kept}

@@ -93,7 +93,9 @@ def rows(
     """
     path = Path(path)
     treatments = treatments or Treatments()
-    for line, row in read(path, {"data.text_column, --column of predict": text_column} | dict(others or {}), encoding, treatments, form):
+    for line, row in read(
+        path, {"data.text_column, --column of predict": text_column} | dict(others or {}), encoding, treatments, form
+    ):
         value = row[text_column]
         if isinstance(value, list | dict):
             raise DataError(f"{path}, line {line}: {text_column!r} is {json_kind(value)}; expected a string.")

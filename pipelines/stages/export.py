@@ -15,6 +15,7 @@ from ..export import check_export, export_saved_model, export_tflite
 from ..runs import LABELS, Run
 from .data import Data, Split
 from .encoding import encoded, halves
+from .kinds import kind_of
 from .report import write_card
 
 REPRESENTATIVE = 300
@@ -48,7 +49,7 @@ def export(run: Run, data: Data) -> dict[str, Any]:
 def _write(run: Run, data: Data, folder: Path) -> dict[str, Path]:
     """Writes every artefact; returns where they are, by kind."""
     artifacts = {"saved_model": folder / "saved_model" / "1", "tflite": folder / "model.tflite"}
-    export_saved_model(run.model, artifacts["saved_model"], serve=_serve(data.classes))
+    export_saved_model(run.model, artifacts["saved_model"], serve=kind_of(run.pipeline).served(data.classes))
     _, model = halves(run.model)
     export_tflite(model, artifacts["tflite"])
     for quantization in run.config.export.quantization:
@@ -73,7 +74,7 @@ def _prove(run: Run, data: Data, artifacts: dict[str, Path]) -> dict[str, Any]:
         expected = run.predict(data.test.inputs)
     finally:
         tf.config.experimental.enable_tensor_float_32_execution(tf32)
-    encoder, _ = halves(run.model)
+    score, (encoder, _) = kind_of(run.pipeline).score, halves(run.model)
     parts = [(data.test.inputs, [kind for kind in artifacts if encoder is None or kind == "saved_model"])]
     if encoder is not None:
         of_encoder = encoded(data.test, encoder).inputs
@@ -83,7 +84,7 @@ def _prove(run: Run, data: Data, artifacts: dict[str, Path]) -> dict[str, Any]:
             {kind: artifacts[kind] for kind in kinds},
             inputs,
             expected=expected,
-            score=lambda probabilities: metrics.classification(probabilities, data.test.labels),
+            score=lambda answers: score(answers, data.test),
             primary=run.pipeline.primary,
             rows=run.config.export.rows,
             class_names=list(data.classes),
@@ -91,12 +92,3 @@ def _prove(run: Run, data: Data, artifacts: dict[str, Path]) -> dict[str, Any]:
         for inputs, kinds in parts
     ]
     return proofs[0] | {"artifacts": {kind: entry for proof in proofs for kind, entry in proof["artifacts"].items()}}
-
-
-def _serve(classes: tuple[str, ...]):
-    """Adds the label's name to the probabilities, inside the SavedModel."""
-
-    def serve(probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"probabilities": probabilities, "labels": tf.gather(tf.constant(classes), tf.argmax(probabilities, -1))}
-
-    return serve

@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from .. import files
 from ..pipeline import Pipeline
 from ..runs import Run
-
-ABOUT_METRICS = {
-    "accuracy": "share of the examples that are wholly right",
-    "label_accuracy": "share of the single labels that are right",
-    "macro_f1": "mean of the classes' F1",
-    "log_loss": "nats a label, lower is better",
-    "roc_auc": "area under the ROC curve; of more than two classes the mean, each against the rest",
-    "calibration_error": "expected calibration error, 15 bins, lower is better",
-}
+from .kinds import kind_of
 
 
 def write_card(run: Run, parity: dict[str, Any] | None = None) -> None:
     """Writes the card from `metrics.json`, and from what `parity.json` holds or will hold."""
-    scores = run.metrics
+    scores, kind = run.metrics, kind_of(run.pipeline)
     config = shlex.quote(str(run.path / "config.yaml"))
     sections = [
         f"# {run.pipeline.name}, preset {scores['preset']}",
         run.pipeline.task,
         f"**Data.** {run.pipeline.about_data(run.config)} " + _sizes(scores["examples"]),
         _training(run, scores),
-        _verdict(scores),
-        _score_table(scores),
+        _verdict(scores, kind.BEST),
+        kind.comparisons_table(scores["comparisons"]),
+        _score_table(scores, kind.ABOUT_METRICS),
         _plots(run.path / "plots"),
         _export(parity, scores["primary"]) if parity else "",
         f"**Intended use.** {run.pipeline.task} For study, and as a starting point for similar data.",
@@ -58,31 +52,17 @@ def _training(run: Run, scores: dict[str, Any]) -> str:
     )
 
 
-def _verdict(scores: dict[str, Any]) -> str:
+def _verdict(scores: dict[str, Any], best_of: Callable) -> str:
     primary = scores["primary"]
-    best, score = max(((name, b[primary]) for name, b in scores["baselines"].items()), key=lambda pair: pair[1])
+    best, score = best_of(((name, b[primary]) for name, b in scores["baselines"].items()), key=lambda pair: pair[1])
     verdict = "better than every baseline" if scores["beats_baselines"] else "NOT better than every baseline"
     return (
         f"**Result.** Test {primary} {scores['test'][primary]:.4f}, {verdict} "
-        f"(the best of them, {best.replace('_', ' ')}: {score:.4f}).\n\n{_comparisons(scores['comparisons'])}"
+        f"(the best of them, {best.replace('_', ' ')}: {score:.4f})."
     )
 
 
-def _comparisons(comparisons: dict[str, Any]) -> str:
-    """On how many of the same examples only one is right, and whether that can be chance."""
-    lines = ["| beside | only the model is right | only the baseline | McNemar's exact p | difference of accuracy |"]
-    lines.append("|---|---|---|---|---|")
-    for name, found in comparisons.items():
-        interval = " to ".join(f"{bound:+.4f}" for bound in found["difference"])
-        chance = f"{found['p_value']:.2g}" if found["p_value"] else "below 1e-6"  # metrics.json has six digits
-        lines.append(
-            f"| {name.replace('_', ' ')} | {found['only_model']:,} | {found['only_baseline']:,} | "
-            f"{chance} | {interval} |"
-        )
-    return "\n".join(lines)
-
-
-def _score_table(scores: dict[str, Any]) -> str:
+def _score_table(scores: dict[str, Any], about: dict[str, str]) -> str:
     names = list(scores["baselines"])
     lines = [
         "| metric | model | 95% interval | " + " | ".join(name.replace("_", " ") for name in names) + " | |",
@@ -92,7 +72,7 @@ def _score_table(scores: dict[str, Any]) -> str:
         low, high = scores["intervals"].get(metric, (None, None))
         interval = "" if low is None else f"{low:.4f} to {high:.4f}"
         beside = " | ".join(f"{scores['baselines'][name][metric]:.4f}" for name in names)
-        lines.append(f"| {metric} | {value:.4f} | {interval} | {beside} | {ABOUT_METRICS[metric]} |")
+        lines.append(f"| {metric} | {value:.4f} | {interval} | {beside} | {about[metric]} |")
     return "\n".join(lines)
 
 

@@ -42,7 +42,8 @@ def text_features(
     x = embedded(ids, config, vocabulary, dtype, vectors)
     if beside is not None:
         x = layers.Concatenate(dtype=dtype, name="token_and_beside")([x, beside])
-    x = recurrent_stack(x, config, dtype, use_cudnn, return_sequences=config.pooling != "last")
+    outputs = recurrent_stack(x, config, dtype, use_cudnn, return_sequences=config.pooling != "last")
+    x = layers.Concatenate(dtype=dtype, name="past_and_through")([x, outputs]) if config.skip else outputs
     if config.pooling != "last":
         x = layers.Identity(dtype="float32", name=SEQUENCE)(x)
         x = pool(x, mask, config.pooling)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-from dataclasses import dataclass
 
 import keras
 import tensorflow as tf
@@ -20,8 +19,8 @@ from ..errors import UsageError
 from ..runs import Run
 from .data import Data, evaluation_batches, training_batches
 from .encoding import encoded, with_encoder
+from .kinds import kind_of
 
-MONITOR = "val_accuracy"
 PLATEAU = {"factor": 0.2, "patience": 3}
 EXPONENTIAL_END = 0.01
 
@@ -36,20 +35,19 @@ def train(run: Run, data: Data, console: Console) -> None:
         DataError: If a checkpoint is damaged.
     """
     keras.backend.clear_session()
-    settings = run.config.training
+    settings, kind = run.config.training, kind_of(run.pipeline)
     keras.utils.set_random_seed(settings.seed)
     steps = math.ceil(len(data.train) / settings.batch_size)
     with strategy(settings.devices).scope():
         model = run.pipeline.build(run.config, data, settings.precision)
         model.compile(
             optimizer(settings, steps),
-            loss=Loss(settings.label_smoothing),
-            metrics=[accuracy],
+            **kind.compiled(settings),
             jit_compile=settings.jit_compile,
         )
         model.optimizer.build(model.trainable_variables)
-    counters = _scheduling_callbacks(settings)
-    checkpoint = Checkpoint(run.path / "checkpoints", run.path / "history.csv", MONITOR, counters)
+    counters = _scheduling_callbacks(settings, kind.MONITOR, kind.MODE)
+    checkpoint = Checkpoint(run.path / "checkpoints", run.path / "history.csv", kind.MONITOR, kind.MODE, counters)
     checkpoint.restore(model)
     if checkpoint.epochs < settings.epochs and not checkpoint.stopped:
         _fit(run, data, model, checkpoint, ShowProgress(console, steps, settings.epochs, checkpoint.epochs))
@@ -85,28 +83,6 @@ def _fit(run: Run, data: Data, model: keras.Model, checkpoint: Checkpoint, progr
             shuffle=False,
             verbose=0,
         )
-
-
-@dataclass(frozen=True)
-class Loss:
-    """Cross-entropy of each label, in nats, with a share of its probability spread over all classes."""
-
-    smoothing: float
-
-    def __call__(self, labels: keras.KerasTensor, probabilities: keras.KerasTensor) -> keras.KerasTensor:
-        if not self.smoothing:
-            return keras.losses.sparse_categorical_crossentropy(labels, probabilities)
-        one_hot = keras.ops.one_hot(keras.ops.cast(labels, "int32"), probabilities.shape[-1])
-        return keras.losses.categorical_crossentropy(one_hot, probabilities, label_smoothing=self.smoothing)
-
-
-def accuracy(labels: keras.KerasTensor, probabilities: keras.KerasTensor) -> keras.KerasTensor:
-    """1 for each example whose labels are all right, else 0, `[batch]`; the mean is what the test's accuracy is too."""
-    classes = keras.ops.shape(probabilities)[-1]
-    examples = keras.ops.shape(probabilities)[0]
-    named = keras.ops.argmax(keras.ops.reshape(probabilities, (examples, -1, classes)), axis=-1)
-    right = keras.ops.equal(named, keras.ops.cast(keras.ops.reshape(labels, (examples, -1)), named.dtype))
-    return keras.ops.cast(keras.ops.all(right, axis=-1), "float32")
 
 
 def optimizer(settings: Training, steps: int) -> keras.optimizers.Optimizer:
@@ -171,14 +147,16 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
         return {"after": keras.saving.serialize_keras_object(self.after), "steps": self.steps}
 
 
-def _scheduling_callbacks(settings: Training) -> dict[keras.callbacks.Callback, tuple[str, ...]]:
+def _scheduling_callbacks(
+    settings: Training, monitor: str, mode: str
+) -> dict[keras.callbacks.Callback, tuple[str, ...]]:
     """Callbacks that steer the training, each with the counters that a checkpoint must keep."""
     chosen: dict[keras.callbacks.Callback, tuple[str, ...]] = {}
     if settings.patience is not None:
-        early = keras.callbacks.EarlyStopping(MONITOR, patience=settings.patience, mode="max")
+        early = keras.callbacks.EarlyStopping(monitor, patience=settings.patience, mode=mode)
         chosen[early] = ("wait", "best", "best_epoch", "stopped_epoch")
     if settings.schedule == "plateau":
-        plateau = keras.callbacks.ReduceLROnPlateau(MONITOR, mode="max", **PLATEAU)
+        plateau = keras.callbacks.ReduceLROnPlateau(monitor, mode=mode, **PLATEAU)
         chosen[plateau] = ("wait", "best", "cooldown_counter")
     return chosen
 

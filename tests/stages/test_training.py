@@ -15,7 +15,8 @@ from pydantic import ValidationError
 
 from keras_recurrent.pipelines.callbacks import checkpoint
 from keras_recurrent.pipelines.config import Training
-from keras_recurrent.pipelines.stages.training import Loss, accuracy, optimizer, schedule, strategy
+from keras_recurrent.pipelines.stages.classification import Loss, accuracy
+from keras_recurrent.pipelines.stages.training import optimizer, schedule, strategy
 
 
 def rates(settings, steps=10):

@@ -1,0 +1,39 @@
+"""The daily prices of Google's share from its first day, 2004-08-19, to 2008-10-14, which come with matplotlib.
+
+Source: `goog.npz` of matplotlib's sample data, taken from Yahoo Finance; real, no network needed.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from ..errors import DataError
+from .series import Series
+
+
+def load() -> Series:
+    """Loads 1,047 trading days of one series, `GOOG`, with the columns of the file, as `series.load` gives them.
+
+    The index `date` is the day. Prices `open`, `high`, `low`, `close` and `adj_close` (the last adjusted for splits and
+    dividends; there were none, so that it is `close`) are in US dollars; `volume` is the number of shares traded.
+
+    Raises:
+        DataError: If matplotlib was installed without its sample data.
+
+    Example:
+
+    >>> table = load().tables["GOOG"]
+    >>> table.shape, float(table["close"].iloc[0])
+    ((1047, 6), 100.34)
+    """
+    from matplotlib import cbook
+
+    try:
+        rows = cbook.get_sample_data("goog.npz")["price_data"]
+    except OSError as error:
+        raise DataError(
+            f"matplotlib's sample data goog.npz can't be read ({error.strerror or error}); install matplotlib with pip."
+        ) from None
+    index = pd.DatetimeIndex(rows["date"].astype("M8[us]"), name="date")
+    names = [name for name in rows.dtype.names if name != "date"]
+    return Series({"GOOG": pd.DataFrame({name: rows[name].astype(float) for name in names}, index=index)}, ())

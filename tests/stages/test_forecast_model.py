@@ -1,0 +1,230 @@
+"""Forecasts of windows: levels and units, the decoder of segments, quantiles and parameters, files, and TFLite."""
+
+import keras
+import numpy as np
+import pytest
+import torch
+from ai_edge_litert.interpreter import Interpreter
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keras_recurrent.pipelines.config import RecurrentModel
+from keras_recurrent.pipelines.export import export_tflite
+from keras_recurrent.pipelines.stages.forecast_model import (
+    SegmentDecoder,
+    encoded,
+    forecasts,
+    in_units,
+    monotone,
+    standardized,
+)
+
+WINDOW, HORIZON, COLUMNS, TARGETS = 12, 7, 4, (2, 0)
+MEANS, DEVIATIONS = np.array([50.0, -3.0, 2.0, 0.0]), np.array([10.0, 0.5, 4.0, 1.0])
+LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
+NUMBERS = {"point": 1, "quantiles": len(LEVELS), "gaussian": 2, "student_t": 3}
+
+
+def windows_of(rows=5, seed=0):
+    noise = np.random.default_rng(seed).normal(size=(rows, WINDOW, COLUMNS)).cumsum(axis=1)
+    return (MEANS + DEVIATIONS * noise).astype("float32")
+
+
+def model_of(cell="keras.gru", units=6, bidirectional=False, depth=1, **changes):
+    """A model with random weights."""
+    config = RecurrentModel(cell=cell, units=units, bidirectional=bidirectional, depth=depth)
+    inputs = keras.Input((WINDOW, COLUMNS), name="rows")
+    settings = {"horizon": HORIZON, "targets": TARGETS, "segments": (3,), "means": MEANS, "deviations": DEVIATIONS}
+    if changes.get("output") == "quantiles":
+        settings["quantiles"] = LEVELS
+    model = keras.Model(inputs, forecasts(inputs, config, **settings | changes))
+    random = np.random.default_rng(1)
+    model.set_weights([random.normal(0, 0.5, weight.shape) for weight in model.get_weights()])
+    return model
+
+
+@pytest.mark.parametrize("decoder", ["segments", "direct"])
+@pytest.mark.parametrize("output", NUMBERS)
+def test_shapes(output, decoder):
+    model = model_of(output=output, decoder=decoder, segments=(3, 4), bidirectional=True)
+    shape = (5, HORIZON, 2) if output == "point" else (5, HORIZON, 2, NUMBERS[output])
+    assert model(windows_of()).shape == shape
+    assert model.output_shape == (None, *shape[1:])
+    assert model.output_names == ["forecast"]
+
+
+@pytest.mark.parametrize("level", ["training", "last", "mean", "revin"])
+def test_levels_and_scales_are_those_of_their_definitions(level):
+    inputs = keras.Input((WINDOW, COLUMNS))
+    x = windows_of()
+    sequences, center, scale = (
+        part.numpy() for part in keras.Model(inputs, standardized(inputs, TARGETS, MEANS, DEVIATIONS, level))(x)
+    )
+    assert sequences.shape == (5, 2, WINDOW, 3)
+    exact = x.astype("float64")
+    for place, column in enumerate(TARGETS):
+        values = exact[:, :, column]
+        mean = {"training": np.full(5, MEANS[column]), "last": values[:, -1]}.get(level, values.mean(axis=1))
+        deviation = values.std(axis=1) if level == "revin" else np.full(5, DEVIATIONS[column])
+        np.testing.assert_allclose(center[:, 0, place], mean, rtol=1e-5)
+        np.testing.assert_allclose(scale[:, 0, place], deviation, rtol=1e-3)
+        np.testing.assert_allclose(sequences[:, place, :, 0], (values - mean[:, None]) / deviation[:, None], atol=1e-3)
+        for other, of_column in enumerate((1, 3), start=1):
+            expected = (exact[:, :, of_column] - MEANS[of_column]) / DEVIATIONS[of_column]
+            np.testing.assert_allclose(sequences[:, place, :, other], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(("level", "follows"), [("last", True), ("mean", True), ("revin", True), ("training", False)])
+def test_forecasts_follow_a_shift_of_the_level(level, follows):
+    model, x = model_of(level=level), windows_of()
+    shift = np.float32([20, 0, 8, 0])
+    moved = model(x + shift).numpy() - model(x).numpy()
+    assert np.allclose(moved, shift[list(TARGETS)], atol=1e-3) == follows
+
+
+def test_revin_follows_a_change_of_scale():
+    model, x = model_of(level="revin", targets=range(COLUMNS)), windows_of()
+    np.testing.assert_allclose(model(3 * x), 3 * model(x).numpy(), rtol=1e-3, atol=1e-2)
+
+
+def test_units_of_the_data_change_nothing_but_units():
+    """Values, means and deviations times 1,000 make forecasts times 1,000."""
+    x = windows_of()
+    for level in ("training", "last", "mean"):
+        small = model_of(level=level)
+        large = model_of(level=level, means=1000 * MEANS, deviations=1000 * DEVIATIONS)
+        np.testing.assert_allclose(large(1000 * x), 1000 * small(x).numpy(), rtol=1e-4, atol=1)
+
+
+def test_a_model_fitted_to_ramps_goes_on_at_any_level():
+    keras.utils.set_random_seed(0)
+    random = np.random.default_rng(0)
+    slopes, bases = random.uniform(-1, 1, (256, 1)), random.uniform(0, 100, (256, 1))
+    ramps = (bases + slopes * np.arange(WINDOW + 6))[..., None]
+    inputs = keras.Input((WINDOW, 1))
+    settings = {"horizon": 6, "targets": (0,), "means": ramps.mean((0, 1)), "deviations": np.full(1, 5.0)}
+    y = forecasts(inputs, RecurrentModel(cell="keras.gru", units=16), segments=(3,), **settings)
+    model = keras.Model(inputs, y)
+    model.compile(keras.optimizers.Adam(0.01), "mae")
+    model.fit(ramps[:, :WINDOW], ramps[:, WINDOW:], epochs=40, batch_size=32, verbose=0)
+    high = ramps + 500
+    naive = np.abs(high[:, WINDOW:] - high[:, WINDOW - 1 : WINDOW]).mean()
+    assert np.abs(model.predict(high[:, :WINDOW], verbose=0) - high[:, WINDOW:]).mean() < 0.1 * naive
+
+
+@pytest.mark.parametrize(("horizon", "segment", "numbers"), [(6, 3, 1), (7, 3, 1), (5, 2, 3)])
+def test_segments_are_single_steps_of_a_gru(horizon, segment, numbers):
+    """Against a GRU of PyTorch in float64, which has the opposite order of r and z."""
+    units, targets = 6, 2
+    layer = SegmentDecoder(horizon, segment, numbers)
+    layer.build((None, targets, units))
+    random = np.random.default_rng(3)
+    layer.set_weights([random.normal(0, 0.7, weight.shape) for weight in layer.get_weights()])
+    weights = (layer.places, layer.targets, layer.kernel, layer.recurrent_kernel)
+    places, of_targets, W, U = (weight.numpy().astype("float64") for weight in weights)
+    b, b2 = layer.bias.numpy().astype("float64")
+    V, c = (weight.astype("float64") for weight in layer.dense.get_weights())
+    order = np.r_[units : 2 * units, :units, 2 * units : 3 * units]
+    gru = torch.nn.GRUCell(units, units, dtype=torch.float64)
+    parts = (W[:, order].T, U[:, order].T, b[order], b2[order])
+    for parameter, values in zip((gru.weight_ih, gru.weight_hh, gru.bias_ih, gru.bias_hh), parts, strict=True):
+        parameter.data = torch.tensor(values.copy())
+    h = random.normal(size=(4, targets, units))
+    expected = np.zeros((4, targets, horizon, numbers))
+    for row, target, step in np.ndindex(4, targets, horizon):
+        place, within = divmod(step, segment)
+        e = torch.tensor(np.concatenate([places[place], of_targets[target]]))
+        new = gru(e[None], torch.tensor(h[row, target])[None]).detach().numpy()[0]
+        expected[row, target, step] = (new @ V + c).reshape(segment, numbers)[within]
+    np.testing.assert_allclose(layer(h.astype("float32")), expected, atol=1e-5)
+
+
+def test_several_lengths_of_segments_are_averaged():
+    both, x = model_of(segments=(3, 4)), windows_of()
+    total = 0
+    for segment in (3, 4):
+        alone = model_of(segments=(segment,))
+        for layer in alone.layers:
+            layer.set_weights(both.get_layer(layer.name).get_weights() if layer.weights else [])
+        total = total + alone(x).numpy()
+    np.testing.assert_allclose(both(x), total / 2, rtol=1e-5, atol=1e-4)
+
+
+def test_segments_reach_the_recurrence_as_vectors_in_order():
+    rows = keras.Input((2, 6, 2))
+    model = keras.Model(rows, encoded(rows, 3, RecurrentModel(cell="keras.simple_rnn", units=4)))
+    random = np.random.default_rng(0)
+    model.set_weights([random.normal(0, 0.5, weight.shape) for weight in model.get_weights()])
+    W, b, W_x, U, b_h = (weight.astype("float64") for weight in model.get_weights())
+    x = random.normal(size=(3, 2, 6, 2))
+    h = np.zeros((3, 2, 4))
+    for first in (0, 3):
+        segment = np.concatenate([x[:, :, first + step] for step in range(3)], axis=-1)
+        h = np.tanh(np.maximum(segment @ W + b, 0) @ W_x + h @ U + b_h)
+    np.testing.assert_allclose(model(x.astype("float32")), h, atol=1e-5)
+
+
+@given(st.lists(st.floats(-50, 50, width=32), min_size=5, max_size=5))
+def test_quantiles_never_cross(numbers):
+    y = np.float32(numbers)[None]
+    found = keras.ops.convert_to_numpy(monotone(y, LEVELS))[0]
+    assert found[2] == y[0, 2]
+    assert (np.diff(found) >= 0).all()
+    softplus = np.logaddexp(0, np.float64(numbers))
+    np.testing.assert_allclose(found[3:], found[2] + np.cumsum(softplus[3:]), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(found[1::-1], found[2] - np.cumsum(softplus[1::-1]), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("quantiles", [(0.1, 0.9), (0.5, 0.1), (0.5, 0.5), (0.0, 0.5), (0.5, 1.0), ()])
+def test_quantiles_that_have_no_order_are_refused(quantiles):
+    with pytest.raises(ValueError, match="must rise"):
+        monotone(np.zeros((1, len(quantiles)), "float32"), quantiles)
+
+
+def test_parameters_are_in_units():
+    y = np.float32([[[[0.3, -1.0, 2.0]]]])
+    center, scale = np.float32([[[100.0]]]), np.float32([[[10.0]]])
+    sd = 10 * np.log1p(np.exp(-1.0))
+    np.testing.assert_allclose(in_units(y[..., :2], center, scale, "gaussian")[0, 0, 0], [103, sd], rtol=1e-4)
+    t = [2 + np.log1p(np.exp(0.3)), 90, 10 * np.log1p(np.exp(2.0))]
+    np.testing.assert_allclose(in_units(y, center, scale, "student_t")[0, 0, 0], t, rtol=1e-4)
+    assert in_units(np.full((1, 1, 1, 2), -500.0, "float32"), center, scale, "gaussian").numpy()[..., 1].item() > 0
+
+
+def test_segments_must_divide_the_window():
+    with pytest.raises(ValueError, match="Segments of 5 steps do not divide a window of 12"):
+        model_of(segments=(5,))
+
+
+def test_dropout_is_on_in_training_alone():
+    for decoder in ("segments", "direct"):
+        model, x = model_of(final_dropout=0.5, decoder=decoder), windows_of()
+        assert (model(x).numpy() == model(x).numpy()).all()
+        assert (model(x, training=True).numpy() != model(x, training=True).numpy()).any()
+
+
+@pytest.mark.parametrize("output", NUMBERS)
+def test_a_saved_model_gives_the_same(tmp_path, output):
+    model = model_of(output=output, segments=(3, 4), level="revin")
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded(windows_of()), model(windows_of()))
+
+
+CASES = [
+    {"level": "last", "segments": (3, 4), "depth": 2},
+    {"level": "mean", "decoder": "direct", "bidirectional": True},
+    {"level": "revin", "output": "student_t", "cell": "keras.lstm"},
+    {"level": "training", "output": "gaussian", "cell": "lstm"},
+    {"level": "mean", "output": "quantiles", "cell": "min_gru"},
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case.values())))
+def test_a_tflite_file_gives_the_same_for_any_number_of_windows(tmp_path, case):
+    model = model_of(means=np.zeros(COLUMNS), deviations=np.ones(COLUMNS), **case)
+    export_tflite(model, tmp_path / "model.tflite", signatures="sequence")
+    run = Interpreter(str(tmp_path / "model.tflite")).get_signature_runner("sequence")
+    x = (windows_of(5) - MEANS.astype("float32")) / DEVIATIONS.astype("float32")
+    for rows in (x, x[:1], np.concatenate([x, x])):
+        np.testing.assert_allclose(run(rows=rows)["forecast"], model(rows), atol=1e-5)
