@@ -91,9 +91,6 @@ class TextModel(RecurrentModel):
     region: PositiveInt | None = None
     """One-hot convolution before the recurrence: so many adjacent tokens together give a vector of `embedding` numbers,
     through a rectifier (Johnson & Zhang 2015, arXiv 1412.1058); null embeds each token by itself."""
-    ngram_weights: Annotated[int, Field(ge=1, le=5)] | None = None
-    """Beside each token, what a linear model (NBSVM, Wang & Manning 2012) gives the n-grams of up to that many tokens
-    that end with it; a training text is given those of a model fitted without its fold. Null gives none."""
     embedding_dropout: Rate = 0.0
     """Rate on the numbers that stand for a token."""
     word_dropout: Rate = 0.0
@@ -101,16 +98,14 @@ class TextModel(RecurrentModel):
     pooling: Literal["last", "max", "mean", "max_mean", "attention"] = "last"
     """What stands for the text: the last output, the largest over time, the mean, both, or a mean with learned weights
     (Yang et al. 2016, Hierarchical Attention Networks, NAACL)."""
-    skip: bool = False
-    """The embedded tokens or regions also go past the recurrent layers, straight to the pooling, beside the outputs."""
     final_dropout: Rate = 0.0
     """Rate before the classifier."""
 
-    @model_validator(mode="after")
-    def _skip_is_pooled(self) -> TextModel:
-        if self.skip and self.pooling == "last":
-            raise PydanticCustomError("together", "model.skip needs a pooling over time: set model.pooling=max")
-        return self
+    convolution: PositiveInt | None = None
+    """A second network without a recurrence: one-hot convolution over so many adjacent tokens, and the largest value of
+    each filter over time. It learns by itself, and the answer is the geometric mean of both; null has none."""
+    filters: PositiveInt = 256
+    """Of that convolution."""
 
 
 class Training(Section):

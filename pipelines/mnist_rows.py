@@ -163,7 +163,9 @@ def build(config: RowsConfig, data: Data, precision: str) -> keras.Model:
         order = np.random.default_rng(config.data.permutation_seed).permutation(rows * columns)
         x = keras.ops.take(x, order.tolist(), axis=1)
     features = recurrent_stack(x, config.model, precision, use_cudnn=not config.training.jit_compile)
-    return keras.Model(images, classifier(features, len(CLASSES), len(data.positions)), name="mnist_rows")
+    return keras.Model(
+        images, classifier(features, classes=len(CLASSES), positions=len(data.positions)), name="mnist_rows"
+    )
 
 
 def augment(config: RowsConfig) -> Augment | None:

@@ -29,7 +29,7 @@ from .pipeline import Pipeline
 from .sources import opinions, texts, tfds, vectors
 from .stages.data import Data, Split, hold_out
 from .text import baselines as of_texts
-from .text import findings, ngrams, prediction, tokens
+from .text import findings, prediction, tokens
 from .text.tokens import Level, Side
 
 if TYPE_CHECKING:
@@ -134,7 +134,6 @@ class LabelledTexts(Data):
 
     vocabulary: tuple[str, ...]
     vectors: np.ndarray | None = None
-    linear: ngrams.Linear | None = None
 
 
 def load(config: SentimentConfig) -> LabelledTexts:
@@ -163,17 +162,7 @@ def load(config: SentimentConfig) -> LabelledTexts:
         notes=tuple(notes),
         vocabulary=vocabulary,
         vectors=of_file,
-        linear=_linear(config, train, vocabulary, len(classes)),
     )
-
-
-def _linear(config: SentimentConfig, train: Split, vocabulary: tuple[str, ...], classes: int) -> ngrams.Linear | None:
-    """The linear model whose weights the network is to know, if it is."""
-    if not config.model.ngram_weights:
-        return None
-    data = config.data
-    rows = tokens.to_ids(train.inputs, vocabulary, data.level, data.length, data.keep)
-    return ngrams.fit(rows, train.labels, classes, config.model.ngram_weights)
 
 
 def _source(data: SentimentData) -> texts.Texts:
@@ -248,14 +237,15 @@ def build(config: SentimentConfig, data: LabelledTexts, precision: str) -> keras
     import keras
 
     from .stages.model import classifier
-    from .stages.ngram_weights import NgramWeights
-    from .stages.text_model import text_features
+    from .stages.text_model import convolved, text_features
 
     ids = keras.Input((None,), dtype="int32", name="ids")
     use_cudnn = not config.training.jit_compile
-    beside = NgramWeights(data.linear, name="ngram_weights")(ids) if data.linear else None
-    features = text_features(ids, config.model, len(data.vocabulary), precision, use_cudnn, data.vectors, beside)
-    return keras.Model(ids, classifier(features, len(data.classes)), name="sentiment")
+    vocabulary = len(data.vocabulary)
+    features = [text_features(ids, config.model, vocabulary, precision, use_cudnn, data.vectors)]
+    if config.model.convolution:
+        features.append(convolved(ids, config.model, vocabulary, precision))
+    return keras.Model(ids, classifier(*features, classes=len(data.classes)), name="sentiment")
 
 
 def encoder(config: SentimentConfig, data: LabelledTexts) -> keras.Model:

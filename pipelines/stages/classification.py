@@ -17,6 +17,7 @@ from ..runs import Run
 from .data import Data, Split
 
 MONITOR, MODE, BEST = "val_accuracy", "max", max
+LEAST = 1e-7  # probability, so that its logarithm is finite
 ABOUT_METRICS = {
     "accuracy": "share of the examples that are wholly right",
     "label_accuracy": "share of the single labels that are right",
@@ -34,15 +35,18 @@ def compiled(settings: Training) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Loss:
-    """Cross-entropy of each label, in nats, with a share of its probability spread over all classes."""
+    """Cross-entropy of each label, in nats, with a share of its probability spread over all classes.
+
+    Probabilities are taken as they are, whatever their sum: see `model.OpinionPool`.
+    """
 
     smoothing: float
 
     def __call__(self, labels: keras.KerasTensor, probabilities: keras.KerasTensor) -> keras.KerasTensor:
-        if not self.smoothing:
-            return keras.losses.sparse_categorical_crossentropy(labels, probabilities)
-        one_hot = keras.ops.one_hot(keras.ops.cast(labels, "int32"), probabilities.shape[-1])
-        return keras.losses.categorical_crossentropy(one_hot, probabilities, label_smoothing=self.smoothing)
+        classes = probabilities.shape[-1]
+        targets = keras.ops.one_hot(keras.ops.cast(labels, "int32"), classes)
+        targets = (1 - self.smoothing) * targets + self.smoothing / classes
+        return -keras.ops.sum(targets * keras.ops.log(keras.ops.maximum(probabilities, LEAST)), axis=-1)
 
 
 def accuracy(labels: keras.KerasTensor, probabilities: keras.KerasTensor) -> keras.KerasTensor:

@@ -21,7 +21,6 @@ def text_features(
     dtype: str | None = None,
     use_cudnn: bool = True,
     vectors: np.ndarray | None = None,
-    beside: keras.KerasTensor | None = None,
 ) -> keras.KerasTensor:
     """One vector for each text.
 
@@ -32,26 +31,27 @@ def text_features(
         dtype: Precision policy of the layers.
         use_cudnn: As in `recurrent_stack`.
         vectors: Pre-trained embeddings `[vocabulary, config.embedding]`.
-        beside: What else is known of each token, `[batch, time, more]`: it goes into the recurrence too, and its sum
-            beside the pooled vector.
 
     Returns:
-        `[batch, units]`, or `[batch, 2 * units]` if bidirectional; and `more` beside.
+        `[batch, units]`, or `[batch, 2 * units]` if bidirectional.
     """
     mask = ops.expand_dims(ops.not_equal(ids, 0), -1)
     x = embedded(ids, config, vocabulary, dtype, vectors)
-    if beside is not None:
-        x = layers.Concatenate(dtype=dtype, name="token_and_beside")([x, beside])
-    outputs = recurrent_stack(x, config, dtype, use_cudnn, return_sequences=config.pooling != "last")
-    x = layers.Concatenate(dtype=dtype, name="past_and_through")([x, outputs]) if config.skip else outputs
+    x = recurrent_stack(x, config, dtype, use_cudnn, return_sequences=config.pooling != "last")
     if config.pooling != "last":
         x = layers.Identity(dtype="float32", name=SEQUENCE)(x)
         x = pool(x, mask, config.pooling)
-    x = layers.Dropout(config.final_dropout, name="final_dropout")(x) if config.final_dropout else x
-    if beside is None:
-        return x
-    total = ops.sum(beside * ops.cast(mask, "float32"), axis=1)
-    return layers.Concatenate(dtype="float32", name="pooled_and_beside")([x, total])
+    return layers.Dropout(config.final_dropout, name="final_dropout")(x) if config.final_dropout else x
+
+
+def convolved(
+    ids: keras.KerasTensor, config: TextModel, vocabulary: int, dtype: str | None = None
+) -> keras.KerasTensor:
+    """How strongly each filter was met somewhere in the text, `[batch, filters]`; arguments as for `text_features`."""
+    mask = ops.expand_dims(ops.not_equal(ids, 0), -1)
+    x = RegionEmbedding(vocabulary, config.filters, config.convolution, dtype=dtype, name="convolution")(ids)
+    x = pool(layers.Identity(dtype="float32", name="filters")(x), mask, "max")
+    return layers.Dropout(config.final_dropout, name="convolution_dropout")(x) if config.final_dropout else x
 
 
 def embedded(

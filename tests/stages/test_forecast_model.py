@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 import pytest
-import torch
 from ai_edge_litert.interpreter import Interpreter
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,27 +113,23 @@ def test_a_model_fitted_to_ramps_goes_on_at_any_level():
 
 @pytest.mark.parametrize(("horizon", "segment", "numbers"), [(6, 3, 1), (7, 3, 1), (5, 2, 3)])
 def test_segments_are_single_steps_of_a_gru(horizon, segment, numbers):
-    """Against a GRU of PyTorch in float64, which has the opposite order of r and z."""
+    """Against single steps of the GRU cell of Keras."""
     units, targets = 6, 2
     layer = SegmentDecoder(horizon, segment, numbers)
     layer.build((None, targets, units))
     random = np.random.default_rng(3)
     layer.set_weights([random.normal(0, 0.7, weight.shape) for weight in layer.get_weights()])
-    weights = (layer.places, layer.targets, layer.kernel, layer.recurrent_kernel)
-    places, of_targets, W, U = (weight.numpy().astype("float64") for weight in weights)
-    b, b2 = layer.bias.numpy().astype("float64")
-    V, c = (weight.astype("float64") for weight in layer.dense.get_weights())
-    order = np.r_[units : 2 * units, :units, 2 * units : 3 * units]
-    gru = torch.nn.GRUCell(units, units, dtype=torch.float64)
-    parts = (W[:, order].T, U[:, order].T, b[order], b2[order])
-    for parameter, values in zip((gru.weight_ih, gru.weight_hh, gru.bias_ih, gru.bias_hh), parts, strict=True):
-        parameter.data = torch.tensor(values.copy())
+    places, of_targets = layer.places.numpy(), layer.targets.numpy()
+    V, c = layer.dense.get_weights()
+    gru = keras.layers.GRUCell(units)
+    gru.build((None, units))
+    gru.set_weights([layer.kernel, layer.recurrent_kernel, layer.bias])
     h = random.normal(size=(4, targets, units))
     expected = np.zeros((4, targets, horizon, numbers))
     for row, target, step in np.ndindex(4, targets, horizon):
         place, within = divmod(step, segment)
-        e = torch.tensor(np.concatenate([places[place], of_targets[target]]))
-        new = gru(e[None], torch.tensor(h[row, target])[None]).detach().numpy()[0]
+        e = np.concatenate([places[place], of_targets[target]])
+        new = gru(e[None], [h[row, target][None].astype("float32")])[0].numpy()[0]
         expected[row, target, step] = (new @ V + c).reshape(segment, numbers)[within]
     np.testing.assert_allclose(layer(h.astype("float32")), expected, atol=1e-5)
 

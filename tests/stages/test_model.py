@@ -7,7 +7,9 @@ import pytest
 from keras_recurrent.pipelines.cells import CELLS, layer_class
 from keras_recurrent.pipelines.config import RecurrentModel
 from keras_recurrent.pipelines.mnist_rows import RowsConfig, RowsData, build
+from keras_recurrent.pipelines.stages.classification import Loss
 from keras_recurrent.pipelines.stages.data import Data, Split
+from keras_recurrent.pipelines.stages.model import classifier
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 4, 6), np.uint8)
 
@@ -120,3 +122,40 @@ def test_chrono_initialisation(bidirectional):
         assert not r.any()
         assert not h.any()
         assert not of_state.any()
+
+
+def two_networks(positions):
+    inputs = [keras.Input((size,), name=f"vector_{size}") for size in (3, 4)]
+    vectors = [np.random.default_rng(size).normal(size=(7, size)).astype("float32") for size in (3, 4)]
+    return keras.Model(inputs, classifier(*inputs, classes=5, positions=positions)), vectors
+
+
+def softmax(scores):
+    exponentials = np.exp(scores)
+    return exponentials / exponentials.sum(-1, keepdims=True)
+
+
+@pytest.mark.parametrize("positions", [1, 2])
+def test_several_networks_answer_by_the_geometric_mean(positions):
+    model, vectors = two_networks(positions)
+    shape = (7, positions, 5) if positions > 1 else (7, 5)
+    alone = []
+    for number, vector in enumerate(vectors, 1):
+        W, b = (each.astype("float64") for each in model.get_layer(f"scores_{number}").get_weights())
+        alone.append(softmax((vector @ W + b).reshape(shape)))
+    product = np.sqrt(alone[0] * alone[1])
+    wanted = product / product.sum(-1, keepdims=True)
+    np.testing.assert_allclose(model(vectors), wanted, atol=1e-6)
+    np.testing.assert_allclose(model(vectors, training=True), product, atol=1e-6)
+    assert product.sum(-1).min() < 0.95
+
+
+def test_each_of_several_networks_learns_by_its_own_loss():
+    model, vectors = two_networks(positions=1)
+    labels = np.arange(7) % 5
+    losses = []
+    for number, vector in enumerate(vectors, 1):
+        W, b = (each.astype("float64") for each in model.get_layer(f"scores_{number}").get_weights())
+        losses.append(-np.log(softmax(vector @ W + b)[np.arange(7), labels]))
+    given = Loss(smoothing=0.0)(labels, model(vectors, training=True))
+    np.testing.assert_allclose(given, np.mean(losses, axis=0), rtol=1e-5)

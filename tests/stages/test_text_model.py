@@ -7,7 +7,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from keras_recurrent.pipelines.config import TextModel
 from keras_recurrent.pipelines.export import export_tflite
-from keras_recurrent.pipelines.stages.text_model import RegionEmbedding, embedded, text_features
+from keras_recurrent.pipelines.stages.text_model import RegionEmbedding, convolved, embedded, text_features
 
 VOCABULARY, UNITS = 20, 5
 POOLINGS = TextModel.model_fields["pooling"].annotation.__args__
@@ -147,3 +147,17 @@ def test_a_tflite_file_gives_the_same_at_any_length(tmp_path, pooling):
         ids = padded(rows, width)
         (found,) = run(ids=ids).values()
         np.testing.assert_allclose(found, model(ids), atol=1e-5)
+
+
+def test_the_convolution_tells_the_strongest_match_of_each_filter():
+    config = TextModel(convolution=3, filters=6)
+    ids = keras.Input((None,), dtype="int32")
+    model = keras.Model(ids, convolved(ids, config, VOCABULARY))
+    random = np.random.default_rng(1)
+    model.set_weights([random.normal(0, 0.5, weight.shape) for weight in model.get_weights()])
+    *tables, bias = model.get_layer("convolution").get_weights()
+    answers = model(padded(ROWS, 10)).numpy()
+    for row, answer in zip(ROWS, answers, strict=True):
+        one_hot = np.pad(np.eye(VOCABULARY)[row], [(1, 1), (0, 0)])
+        matched = [sum(one_hot[step + place] @ tables[place] for place in range(3)) + bias for step in range(len(row))]
+        np.testing.assert_allclose(answer, np.maximum(matched, 0).max(axis=0), atol=1e-5)
