@@ -103,9 +103,12 @@ class TextModel(RecurrentModel):
 
     convolution: PositiveInt | None = None
     """A second network without a recurrence: one-hot convolution over so many adjacent tokens, and the largest value of
-    each filter over time. It learns by itself, and the answer is the geometric mean of both; null has none."""
+    each filter over time. It learns by itself, and the answer is the geometric mean of all there are; null has none."""
     filters: PositiveInt = 256
-    """Of that convolution."""
+    """Of that convolution, if there is one."""
+    ngrams: Annotated[int, Field(ge=1, le=5)] | None = None
+    """A linear model (NBSVM, Wang & Manning 2012) of the n-grams of up to so many tokens beside the network, fitted
+    before it, with a part in the geometric mean; null has none."""
 
 
 class Training(Section):

@@ -53,7 +53,7 @@ class Run:
         import keras
 
         from .. import layers  # noqa: F401, by which Keras knows the layers that the file names
-        from .stages import model, text, text_model  # noqa: F401, the same
+        from .stages import model, ngram_scores, text, text_model  # noqa: F401, the same
 
         path = self.path / "model.keras"
         if not path.is_file():

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -29,7 +29,7 @@ from .pipeline import Pipeline
 from .sources import opinions, texts, tfds, vectors
 from .stages.data import Data, Split, hold_out
 from .text import baselines as of_texts
-from .text import findings, prediction, tokens
+from .text import findings, ngrams, prediction, tokens
 from .text.tokens import Level, Side
 
 if TYPE_CHECKING:
@@ -134,6 +134,12 @@ class LabelledTexts(Data):
 
     vocabulary: tuple[str, ...]
     vectors: np.ndarray | None = None
+    fit_linear: Callable[[], ngrams.Linear | None] = lambda: None
+
+    @cached_property
+    def linear(self) -> ngrams.Linear | None:
+        """The linear model of n-grams that answers beside the network, if one does; fitted when first asked for."""
+        return self.fit_linear()
 
 
 def load(config: SentimentConfig) -> LabelledTexts:
@@ -162,7 +168,16 @@ def load(config: SentimentConfig) -> LabelledTexts:
         notes=tuple(notes),
         vocabulary=vocabulary,
         vectors=of_file,
+        fit_linear=partial(_linear, config, train, vocabulary, len(classes)),
     )
+
+
+def _linear(config: SentimentConfig, train: Split, vocabulary: tuple[str, ...], classes: int) -> ngrams.Linear | None:
+    if config.model.ngrams is None:
+        return None
+    data = config.data
+    rows = tokens.to_ids(train.inputs, vocabulary, data.level, data.length, data.keep)
+    return ngrams.fit(rows, train.labels, classes, config.model.ngrams)
 
 
 def _source(data: SentimentData) -> texts.Texts:
@@ -237,6 +252,7 @@ def build(config: SentimentConfig, data: LabelledTexts, precision: str) -> keras
     import keras
 
     from .stages.model import classifier
+    from .stages.ngram_scores import NgramScores
     from .stages.text_model import convolved, text_features
 
     ids = keras.Input((None,), dtype="int32", name="ids")
@@ -245,7 +261,9 @@ def build(config: SentimentConfig, data: LabelledTexts, precision: str) -> keras
     features = [text_features(ids, config.model, vocabulary, precision, use_cudnn, data.vectors)]
     if config.model.convolution:
         features.append(convolved(ids, config.model, vocabulary, precision))
-    return keras.Model(ids, classifier(*features, classes=len(data.classes)), name="sentiment")
+    classes = len(data.classes)
+    beside = [NgramScores(classes, data.linear, name="ngrams")(ids)] if data.linear else []
+    return keras.Model(ids, classifier(*features, classes=classes, beside=beside), name="sentiment")
 
 
 def encoder(config: SentimentConfig, data: LabelledTexts) -> keras.Model:

@@ -432,15 +432,16 @@ def test_neighbours_are_held_out_together(table_of):
         loaded(source="csv", path=path, neighbours=200)
 
 
-def test_a_convolution_answers_beside_the_recurrence_where_words_tell_all(cli, tiny, table_of, tmp_path):
+def test_other_models_answer_beside_the_recurrence_where_words_tell_all(cli, tiny, table_of, tmp_path):
     path = table_of([(f"it is {'good' if n % 2 else 'bad'} number {n % 7}", n % 2, "train") for n in range(200)])
-    options = tiny(data__source="csv", data__path=path, model__convolution=2, model__filters=16)
+    options = tiny(data__source="csv", data__path=path, model__convolution=2, model__ngrams=2, model__filters=16)
     options += ["--set", "export.quantization=[dynamic_range]", "--output", tmp_path]
     result = cli("run", "sentiment", *options, "--name", "a", "--quiet", "--json")
     assert result.exit_code == 0, result.stderr
     done = json.loads(result.stdout)
     assert all(artifact["passed"] for artifact in done["parity"]["artifacts"].values())
-    assert done["metrics"]["test"]["accuracy"] == 1
+    assert done["metrics"]["test"]["accuracy"] == done["metrics"]["alone"]["ngrams"] == 1
+    assert set(done["metrics"]["alone"]) == {"recurrent", "convolution", "ngrams"}
 
 
 def test_a_cell_both_ways_in_a_comparison(cli, refused, tiny_texts, tmp_path):

@@ -9,5 +9,9 @@ from ..pipeline import Pipeline
 
 
 def kind_of(pipeline: Pipeline) -> ModuleType:
-    """The module of a pipeline's kind: `classification` is an example of what such a module holds."""
+    """The module of a pipeline's kind, such as `classification`.
+
+    It holds `MONITOR` and `MODE` (the validation score that makes an epoch the best, and whether `max` or `min` is),
+    `BEST` (of scores), `ABOUT_METRICS`, and the functions `compiled`, `score`, `judge`, `comparisons_table`, `served`.
+    """
     return importlib.import_module(f".{pipeline.kind}", __package__)

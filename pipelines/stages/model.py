@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 
@@ -72,13 +74,16 @@ def chrono_initialize(layer: keras.layers.RNN, longest: int) -> None:
     layer.cell.bias.assign(bias)
 
 
-def classifier(*features: keras.KerasTensor, classes: int, positions: int = 1) -> keras.KerasTensor:
+def classifier(
+    *features: keras.KerasTensor, classes: int, positions: int = 1, beside: Sequence[keras.KerasTensor] = ()
+) -> keras.KerasTensor:
     """Probabilities from feature vectors, in float32 whatever the precision before.
 
     Args:
         *features: `[batch, units]` of a network; of several ones, the answers are joined by `OpinionPool`.
         classes: Number of classes.
         positions: Labels an example; with more than one, each gets its own softmax.
+        beside: More scores `[batch, classes]`, of other models, which have a part in `OpinionPool` too.
 
     Returns:
         `[batch, classes]`, or `[batch, positions, classes]`, named `probabilities`.
@@ -90,8 +95,8 @@ def classifier(*features: keras.KerasTensor, classes: int, positions: int = 1) -
         if positions > 1:
             score = keras.layers.Reshape((positions, classes), name=f"per_position{ending}")(score)
         scores.append(score)
-    if len(scores) > 1:
-        return OpinionPool(dtype="float32", name="probabilities")(scores)
+    if len(scores) + len(beside) > 1:
+        return OpinionPool(dtype="float32", name="probabilities")([*scores, *beside])
     return keras.layers.Softmax(dtype="float32", name="probabilities")(scores[0])
 
 
@@ -100,8 +105,9 @@ class OpinionPool(keras.layers.Layer):
     """The geometric mean of the probabilities that several networks give, `p(c) ~ (prod_k p_k(c))^(1/K)`.
 
     In training the mean is not brought to a sum of 1, so that its cross-entropy is the mean of the networks' own: each
-    learns to answer alone, and none leans on another. It is the product of experts of Hinton 1999 (Products of Experts,
-    ICANN) with equal weights, or logarithmic opinion pool.
+    learns to answer alone, and none leans on another. The losses of training and validation are then not to be
+    compared. It is the product of experts of Hinton 1999 (Products of Experts, ICANN) with equal weights, or
+    logarithmic opinion pool.
 
     Call arguments:
         scores: Logits of the networks, each `(..., classes)`.

@@ -58,8 +58,14 @@ def _verdict(scores: dict[str, Any], best_of: Callable) -> str:
     verdict = "better than every baseline" if scores["beats_baselines"] else "NOT better than every baseline"
     return (
         f"**Result.** Test {primary} {scores['test'][primary]:.4f}, {verdict} "
-        f"(the best of them, {best.replace('_', ' ')}: {score:.4f})."
+        f"(the best of them, {best.replace('_', ' ')}: {score:.4f}).{_alone(scores)}"
     )
+
+
+def _alone(scores: dict[str, Any]) -> str:
+    """What the parts of a model that answer together reach without each other, if there are several."""
+    parts = ", ".join(f"{name} {score:.4f}" for name, score in scores.get("alone", {}).items())
+    return f" Its parts alone: {parts}." if parts else ""
 
 
 def _score_table(scores: dict[str, Any], about: dict[str, str]) -> str:

@@ -66,9 +66,9 @@ def nbsvm(data: Data, *, level: Level = "word") -> np.ndarray:
         machines = [_machine(train, data.train.labels == side, strength) for side in sides]
         for share in SHARES:
             decisions = _decisions(machines, validation, share)[seen]
-            scale = _scale(decisions, labels)
+            factor = scale(decisions, labels)
             tested = _decisions(machines, test, share)
-            answers.append((softmax(scale * decisions, axis=1), softmax(scale * tested, axis=1)))
+            answers.append((softmax(factor * decisions, axis=1), softmax(factor * tested, axis=1)))
     return _best(answers, labels, known, data)
 
 
@@ -196,7 +196,7 @@ def _decisions(machines: list[tuple[np.ndarray, np.ndarray, float]], present: cs
     return np.stack(values if len(values) > 1 else [-values[0], values[0]], axis=1)
 
 
-def _scale(decisions: np.ndarray, labels: np.ndarray) -> float:
+def scale(decisions: np.ndarray, labels: np.ndarray) -> float:
     """The factor of the decision values with the lowest log loss, each class counted once more than it occurs.
 
     That one more text keeps the factor finite if all decisions are right (Platt 1999).

@@ -1,4 +1,4 @@
-"""Which tokens of a text an answer rests on."""
+"""Which tokens of a text the answer of a recurrent network rests on."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def weights(run: Run, texts: Sequence[str]) -> list[tuple[list[str], np.ndarray]
     """The tokens that the model read of each text, and how much of the answer rests on each; the weights add up to 1.
 
     With attention pooling these are its weights; with max pooling the share of the units whose largest output the token
-    has.
+    has. Of a model beside the network (`model.convolution`, `model.ngrams`) nothing is told.
 
     Raises:
         UsageError: If the model pools in another way, so that every token counts alike, or the last one alone.

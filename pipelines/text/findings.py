@@ -39,11 +39,33 @@ def examine(run: Run, data: Data, probabilities: np.ndarray, worst: list[int]) -
     figures = {name: plots.scores_by_group(table, "accuracy", title) for name, (title, table) in groups.items()}
     if run.config.evaluation.trace:
         figures["trace"] = trace(run, data, lengths)
+    details = {name: table.to_dict("records") for name, (_, table) in groups.items()}
+    if run.config.model.convolution or run.config.model.ngrams:
+        details["alone"] = accuracy_alone(run, data)
     return Findings(
-        details={name: table.to_dict("records") for name, (_, table) in groups.items()},
+        details=details,
         figures=figures,
         pages={"worst_mistakes": mistakes_page(run, data, probabilities, worst)},
     )
+
+
+def accuracy_alone(run: Run, data: Data) -> dict[str, float]:
+    """The accuracy that each of several models, which answer together, has without the others on the test split."""
+    import keras
+
+    from ...layers import paths
+    from ..stages.data import evaluation_batches
+    from ..stages.encoding import encoded, halves
+
+    settings = run.config.model
+    names = ["recurrent", *["convolution"] * bool(settings.convolution), *["ngrams"] * bool(settings.ngrams)]
+    encoder, model = halves(run.model)
+    parts = keras.Model(model.input, model.get_layer("probabilities").input)
+    batches = evaluation_batches(encoded(data.test, encoder))
+    labels = np.concatenate([labels for _, labels in batches.as_numpy_iterator()])
+    with paths.few_lengths():
+        scores = parts.predict(batches, verbose=0)
+    return {name: float((each.argmax(-1) == labels).mean()) for name, each in zip(names, scores, strict=True)}
 
 
 def by_group(right: np.ndarray, group: np.ndarray, names: list[str]) -> pd.DataFrame:
@@ -85,7 +107,11 @@ def mistakes_page(run: Run, data: Data, probabilities: np.ndarray, worst: list[i
             f"({probabilities[row, answer]:.3f})"
         )
         parts.append(f"<h2>{html.escape(title)}</h2>\n<p>{_shaded(words, weights, run.config.data.level)}</p>")
-    note = "darker: more of the answer rests on it" if explained else "model.pooling tells nothing of single tokens"
+    note = (
+        "darker: more of the recurrent network's answer rests on it"
+        if explained
+        else "model.pooling tells nothing of single tokens"
+    )
     return (
         '<!DOCTYPE html>\n<html><head><meta charset="utf-8"><title>worst mistakes</title>'
         "<style>body{font:16px/1.7 sans-serif;max-width:50em;margin:2em auto} h2{font-size:1em} "

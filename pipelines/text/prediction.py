@@ -33,7 +33,9 @@ def predict(
     file: Annotated[Path | None, typer.Option(help="Score a .csv, .tsv or .jsonl file instead.")] = None,
     column: Annotated[str | None, typer.Option(help="Its column with the texts; as in training if left out.")] = None,
     encoding: Annotated[str, typer.Option(help="Of the file.")] = "utf-8",
-    explain: Annotated[bool, typer.Option("--explain", help="Show what the answer rests on, token by token.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show what the recurrent network looks at, token by token.")
+    ] = False,
     to: prediction.To = None,
     quiet: prediction.Quiet = False,
     as_json: prediction.Json = False,

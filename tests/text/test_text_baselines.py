@@ -164,8 +164,8 @@ def test_the_scale_finds_the_one_that_made_the_labels():
     decisions = rng.normal(size=(20000, 3))
     chances = np.exp(2.5 * decisions) / np.exp(2.5 * decisions).sum(1, keepdims=True)
     labels = (rng.random((20000, 1)) > chances.cumsum(1)).sum(1)
-    assert text_baselines._scale(decisions, labels) == pytest.approx(2.5, rel=0.03)
-    assert text_baselines._scale(np.eye(2)[[0, 1]], np.array([0, 1])) == pytest.approx(np.log(3), rel=1e-3)
+    assert text_baselines.scale(decisions, labels) == pytest.approx(2.5, rel=0.03)
+    assert text_baselines.scale(np.eye(2)[[0, 1]], np.array([0, 1])) == pytest.approx(np.log(3), rel=1e-3)
 
 
 def test_settings_are_chosen_on_the_validation_split():
