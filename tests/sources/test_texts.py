@@ -206,7 +206,7 @@ def test_an_unknown_ending_is_refused(file, refused, name):
         ("a.csv", "", ["is empty"]),
         ("a.jsonl", "", ["is empty"]),
         ("a.csv.gz", "", ["is empty"]),
-        ("a.tsv.gz", gzip.compress(b""), ["is empty"]),
+        ("a.tsv.gz", gzip.compress(b"", mtime=0), ["is empty"]),
         ("a.csv", "text,label\n", ["holds a header (text, label), but no rows"]),
         ("a.jsonl", "\n \n", ["nothing but blank lines"]),
         (
