@@ -113,7 +113,7 @@ def test_parity_json(finished):
         assert {"path", "bytes", "max_abs_diff", "tolerance", "test", "milliseconds_per_example"} <= set(artifact)
         assert artifact["passed"] is True
         assert (finished.path / artifact["path"]).exists(), "the path is relative to the run"
-        assert set(artifact["test"]) == METRICS
+        assert set(artifact["test"]) == SCORES
         assert artifact["milliseconds_per_example"] > 0
         assert artifact["builtin_only"] is (None if kind == "saved_model" else True)
     for kind in ("saved_model", "tflite"):
