@@ -442,6 +442,7 @@ def test_other_models_answer_beside_the_recurrence_where_words_tell_all(cli, tin
     assert all(artifact["passed"] for artifact in done["parity"]["artifacts"].values())
     assert done["metrics"]["test"]["accuracy"] == done["metrics"]["alone"]["ngrams"] == 1
     assert set(done["metrics"]["alone"]) == {"recurrent", "convolution", "ngrams"}
+    assert "Its parts alone: recurrent " in (tmp_path / "sentiment/a/README.md").read_text(encoding="utf-8")
 
 
 def test_a_cell_both_ways_in_a_comparison(cli, refused, tiny_texts, tmp_path):

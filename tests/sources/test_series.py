@@ -21,19 +21,6 @@ DAILY = "date,close,volume\n2016-01-04,10.5,100\n2016-01-05,11,0\n2016-01-06,12,
 
 
 @pytest.fixture
-def file(tmp_path):
-    """Fixture: writes a file, `file("a.csv", "date,close\\n")`."""
-
-    def write(name, content):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return write
-
-
-@pytest.fixture
 def refused():
     """Fixture: checks that a reading fails with one message that holds all of these words."""
 

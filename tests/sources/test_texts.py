@@ -19,19 +19,6 @@ GOOD = "text,label\na good film,pos\na bad film,neg\n"
 
 
 @pytest.fixture
-def file(tmp_path):
-    """Fixture: writes a file, `file("a.csv", "text,label\\n")`."""
-
-    def write(name, content):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return write
-
-
-@pytest.fixture
 def refused():
     """Fixture: checks that a reading fails with one message that holds all of these words."""
 
