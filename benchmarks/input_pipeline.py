@@ -18,7 +18,7 @@ from results import write
 
 from keras_recurrent.pipelines.config import RecurrentModel, Training
 from keras_recurrent.pipelines.mnist_rows import RowsConfig, RowsData, augment, build
-from keras_recurrent.pipelines.stages.data import Data, Split, training_batches
+from keras_recurrent.pipelines.stages.data import LabelledData, Split, training_batches
 
 IMAGES, BATCH = 55_000, 64
 
@@ -30,7 +30,7 @@ def main() -> None:
     epochs = parser.parse_args().epochs
     rng = np.random.default_rng(0)
     train = Split(rng.integers(0, 256, (IMAGES, 28, 28), np.uint8), rng.integers(0, 10, IMAGES))
-    data = Data(train, train[:10], train[:10], tuple("0123456789"))
+    data = LabelledData(train, train[:10], train[:10], tuple("0123456789"))
     config = RowsConfig(pipeline="mnist_rows", preset="benchmark", data=RowsData(), model=RecurrentModel(units=128))
     augmented = config.model_copy(update={"data": RowsData(rotation=10, zoom=0.1, shear=0.1, shift=2)})
     model = build(config, data, Training().precision)

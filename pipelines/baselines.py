@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .stages.data import Data
+from .stages.data import LabelledData
 
 MOST_ITERATIONS = 1000
 
 
-def most_frequent(data: Data) -> np.ndarray:
+def most_frequent(data: LabelledData) -> np.ndarray:
     """Always the most frequent class of the training split, with the classes' shares as probabilities."""
     shares = np.stack(
         [
@@ -23,7 +23,7 @@ def most_frequent(data: Data) -> np.ndarray:
     return _each_position([np.tile(share, (len(data.test), 1)) for share in shares])
 
 
-def logistic_regression(data: Data) -> np.ndarray:
+def logistic_regression(data: LabelledData) -> np.ndarray:
     """Multinomial logistic regression on the raw input values, scaled to 0..1, with scikit-learn's L2 penalty."""
     from sklearn.linear_model import LogisticRegression
 

@@ -290,7 +290,7 @@ def _print_run(run: Run, as_json: bool) -> None:
         rows = []
         for metric, value in scores["test"].items():
             interval = " - ".join(f"{bound:.4f}" for bound in scores["intervals"].get(metric, []))
-            beside = [f"{scores['baselines'][name][metric]:.4f}" for name in names]
+            beside = [_number(scores["baselines"][name].get(metric), ".4f") for name in names]
             rows.append((metric, f"{value:.4f}", interval, *beside))
         table(columns, rows)
         verdict = "better" if scores["beats_baselines"] else "NOT better"

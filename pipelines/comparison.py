@@ -71,17 +71,17 @@ def compare(request: Request, cells: Sequence[str], seeds: int, console: Console
             except DivergenceError as error:
                 console.print(f"{cell}, seed {seed}, is left out: {error}", highlight=False, soft_wrap=True)
                 continue
-            scores = score(run.predict(data.test.inputs), data.test)
+            scores = score(run.config, data, run.predict(data.test.inputs))
             epochs = run.history["seconds"]
-            rows.append((cell, scores[pipeline.primary], parameters(run.model), float(epochs.median())))
+            rows.append((cell, scores[run.primary], parameters(run.model), float(epochs.median())))
     if not rows:
         raise DivergenceError("every training diverged; there is nothing to compare.")
-    table = summarise(rows, pipeline.primary)
+    table = summarise(rows, run.primary)
     beside = baseline_answers(run, data)
-    baselines = {name: score(answer, data.test)[pipeline.primary] for name, answer in beside.items()}
+    baselines = {name: score(run.config, data, answer)[run.primary] for name, answer in beside.items()}
     files.write_text(folder / "compare.csv", table.to_csv(index=False))
-    save(comparison(table, pipeline.primary, baselines), folder / "compare.png")
-    return Comparison(folder, pipeline.primary, table, baselines)
+    save(comparison(table, run.primary, baselines), folder / "compare.png")
+    return Comparison(folder, run.primary, table, baselines)
 
 
 def _assignments(cell: str) -> list[str]:

@@ -127,8 +127,6 @@ class Training(Section):
     """Epochs over which the rate rises linearly from zero."""
     weight_decay: NonNegativeFloat = 0.0
     """Decoupled weight decay (AdamW) of the kernels; biases are left alone."""
-    label_smoothing: Rate = 0.0
-    """Share of the label's probability that is spread over all classes (Szegedy et al. 2015, arXiv 1512.00567)."""
     clip_norm: PositiveFloat | None = 1.0
     """Global norm to which gradients are clipped; null for no clipping."""
     patience: PositiveInt | None = None
@@ -150,11 +148,23 @@ class Training(Section):
         return self
 
 
+class ClassifierTraining(Training):
+    """How a classifier is fitted."""
+
+    label_smoothing: Rate = 0.0
+    """Share of the label's probability that is spread over all classes (Szegedy et al. 2015, arXiv 1512.00567)."""
+
+
 class Evaluation(Section):
     """How the model is scored on the test split."""
 
     bootstrap: NonNegativeInt = 1000
     """Resamples for the 95% intervals."""
+
+
+class ClassifierEvaluation(Evaluation):
+    """How a classifier is scored on the test split."""
+
     mistakes: PositiveInt = 20
     """How many of the worst mistakes are drawn."""
 

@@ -20,11 +20,11 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model
 from pydantic_core import PydanticCustomError
 
 from . import baselines, cli, prediction
-from .config import Config, DataSection, FullPath, RecurrentModel
+from .config import ClassifierEvaluation, ClassifierTraining, Config, DataSection, FullPath, RecurrentModel
 from .errors import DataError
 from .pipeline import Findings, Pipeline
 from .sources import digits, idx, tfds
-from .stages.data import Data, Split, hold_out
+from .stages.data import LabelledData, Split, hold_out
 
 if TYPE_CHECKING:
     import keras
@@ -88,6 +88,8 @@ class RowsConfig(Config):
 
     data: RowsData = RowsData()
     model: RecurrentModel = RecurrentModel()
+    training: ClassifierTraining = ClassifierTraining()
+    evaluation: ClassifierEvaluation = ClassifierEvaluation()
 
     @model_validator(mode="after")
     def _int8_is_short_or_stepped(self) -> RowsConfig:
@@ -98,7 +100,7 @@ class RowsConfig(Config):
         return self
 
 
-def load(config: RowsConfig) -> Data:
+def load(config: RowsConfig) -> LabelledData:
     """Loads train, validation and test; the test split is the source's own where it has one."""
     data = config.data
     train, test = _source(data)
@@ -106,11 +108,11 @@ def load(config: RowsConfig) -> Data:
     if data.limit:
         train = train[np.random.default_rng(data.split_seed).permutation(len(train))[: data.limit]]
     if not data.pairs:
-        return Data(train, validation, test, CLASSES)
+        return LabelledData(train, validation, test, CLASSES)
     of_train, of_validation, of_test = (np.random.default_rng([data.split_seed, part]) for part in range(3))
     train = pairs(train, of_train, data.pairs_per_image)
     validation, test = pairs(validation, of_validation), pairs(test, of_test)
-    return Data(train, validation, test, CLASSES, positions=("left", "right"))
+    return LabelledData(train, validation, test, CLASSES, positions=("left", "right"))
 
 
 def _source(data: RowsData) -> tuple[Split, Split]:
@@ -148,7 +150,7 @@ def pairs(split: Split, rng: np.random.Generator, per_image: int = 1) -> Split:
     return Split(inputs, np.stack([split.labels[left], split.labels[right]], axis=1))
 
 
-def build(config: RowsConfig, data: Data, precision: str) -> keras.Model:
+def build(config: RowsConfig, data: LabelledData, precision: str) -> keras.Model:
     """Builds the model: uint8 images `[batch, rows, columns]` in, probabilities `[batch, (2,) 10]` out."""
     import keras
 
@@ -221,7 +223,7 @@ def about_data(config: RowsConfig) -> str:
     return f"{origin}{pairs}, read {layout[config.data.layout]}.{changed}"
 
 
-def examine(run: Run, data: Data, probabilities: np.ndarray, worst: list[int]) -> Findings:
+def examine(run: Run, data: LabelledData, probabilities: np.ndarray, worst: list[int]) -> Findings:
     """Draws the pictures of the worst mistakes, each with the right label and the model's."""
     from .plots import pictures
 
@@ -256,7 +258,7 @@ PIPELINE = Pipeline(
         "Knows digits as in its training data: one (or, for pairs, two) centred, bright on dark, upright, of the size "
         "it was trained on. It names a digit for any picture, also for one that shows none."
     ),
-    primary="accuracy",
+    primary=lambda config: "accuracy",
     about_data=about_data,
     loading=LOADING,
     config=RowsConfig,

@@ -38,6 +38,11 @@ def no_change(config: Config) -> None:
     """Training inputs are left as they are."""
 
 
+def as_it_is(config: Config, data: Data, model: keras.Model) -> keras.Model:
+    """The model answers as it was trained to."""
+    return model
+
+
 def no_encoder(config: Config, data: Data) -> None:
     """The model takes the raw inputs."""
 
@@ -52,8 +57,8 @@ class Pipeline:
     """What goes in and what comes out, for the model's card."""
     limits: str
     """Where the model must not be relied on, for the model's card."""
-    primary: str
-    """The metric that counts."""
+    primary: Callable[[Config], str]
+    """The metric that counts, of those that its kind has."""
     about_data: Callable[[Config], str]
     """One sentence on the data that a configuration chooses, for the model's card."""
     loading: str
@@ -63,19 +68,22 @@ class Pipeline:
     load: Callable[[Config], Data]
     """Loads the three splits."""
     build: Callable[[Config, Data, str], keras.Model]
-    """Builds the model in a precision, such as `float32`: inputs in, probabilities out."""
+    """Builds the model in a precision, such as `float32`: inputs in, what is trained out (such as probabilities)."""
     baselines: Callable[[Config], dict[str, Callable[[Data], np.ndarray]]]
-    """What the model is compared with: each gives probabilities for the test split."""
-    examine: Callable[[Run, Data, np.ndarray, list[int]], Findings]
-    """Looks at the model's probabilities for the test split, of which the rows of the worst mistakes are given."""
+    """What the model is compared with: each gives answers for the test split, as the model does."""
+    examine: Callable[..., Findings]
+    """Looks at the model's answers for the test split; its kind says what it is given."""
     predict: Callable[..., None]
     """The command `predict` behind RUN, as a function for typer; `context.obj` is the run."""
     kind: str = "classification"
-    """The module of `stages/` that holds what sets this kind of task apart."""
+    """The module of `stages/` that holds what sets this kind of task apart, `classification` or `forecasting`."""
     augment: Callable[[Config], Augment | None] = no_change
     """The random change of training inputs, if any."""
     encoder: Callable[[Config, Data], keras.Model | None] = no_encoder
     """What turns raw inputs into those of `build`, if the model does not take raw ones: it is in model.keras and in the
     SavedModel, and not in the TFLite files."""
+    finish: Callable[[Config, Data, keras.Model], keras.Model] = as_it_is
+    """What turns the answers that are trained, such as standardised numbers, into those of model.keras and the exported
+    files, without more weights."""
     write_beside: Callable[[Run, Path], None] = lambda run, folder: None
     """Writes what the TFLite files need beside them."""

@@ -26,10 +26,11 @@ def literal(text: str) -> str:
 
 
 def learning_curves(history: pd.DataFrame, metric: str, kept: int) -> Figure:
-    """Loss and metric of training and validation by epoch; the row of the kept epoch is marked."""
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    """Loss and metric (if it is another) of training and validation by epoch; the row of the kept epoch is marked."""
+    names = list(dict.fromkeys(["loss", metric]))
+    figure = Figure(figsize=(4.5 * len(names), 3.6), layout="constrained")
     best = history["epoch"][kept]
-    for axes, name in zip(figure.subplots(1, 2), ("loss", metric), strict=True):
+    for axes, name in zip(np.atleast_1d(figure.subplots(1, len(names))), names, strict=True):
         axes.plot(history["epoch"], history[name], "o-", markersize=3, label="training")
         axes.plot(history["epoch"], history[f"val_{name}"], "o-", markersize=3, label="validation")
         axes.axvline(best, color="gray", linewidth=0.8, linestyle="--", label=f"kept: epoch {best}")

@@ -61,7 +61,7 @@ def _for_files(run: Run, paths: list[Path], read_input: ReadInput, console: Cons
         parts.append((path, inputs))
     rows = [(str(path), row) for path, inputs in parts for row in range(len(inputs))]
     probabilities = run.predict(np.concatenate([inputs for _, inputs in parts]))
-    return answers(pd.DataFrame(rows, columns=["input", "row"]), probabilities, run.classes)
+    return answers(pd.DataFrame(rows, columns=["input", "row"]), probabilities, run.names)
 
 
 def answers(keys: pd.DataFrame, probabilities: np.ndarray, classes: tuple[str, ...]) -> pd.DataFrame:

@@ -53,7 +53,7 @@ class Run:
         import keras
 
         from .. import layers  # noqa: F401, by which Keras knows the layers that the file names
-        from .stages import model, ngram_scores, text, text_model  # noqa: F401, the same
+        from .stages import forecast_inputs, forecast_model, model, ngram_scores, text, text_model  # noqa: F401, the same
 
         path = self.path / "model.keras"
         if not path.is_file():
@@ -88,13 +88,18 @@ class Run:
         about["starts"] = [*about.get("starts", []), environment() | {"devices": devices}]
         self.write_json("environment.json", about)
 
-    def write_classes(self, classes: tuple[str, ...]) -> None:
-        """Writes the names of the model's classes, a line each."""
-        files.write_text(self.path / LABELS, "".join(f"{name}\n" for name in classes))
+    @property
+    def primary(self) -> str:
+        """The metric that counts."""
+        return self.pipeline.primary(self.config)
+
+    def write_names(self, names: tuple[str, ...]) -> None:
+        """Writes the names of the model's answers, a line each."""
+        files.write_text(self.path / LABELS, "".join(f"{name}\n" for name in names))
 
     @cached_property
-    def classes(self) -> tuple[str, ...]:
-        """The names of the model's classes, in the order of its probabilities."""
+    def names(self) -> tuple[str, ...]:
+        """The names of the model's answers, in their order: classes, or what is forecast."""
         path = self.path / LABELS
         if not path.is_file():
             raise DataError(f"{path} is missing; finish the run with: {self.resume_command}")
@@ -108,8 +113,14 @@ class Run:
         output = shlex.quote(str(self.path.parent.parent))
         return f"keras-recurrent run {self.pipeline.name} --output {output} --name {self.path.name} --resume"
 
-    def predict(self, inputs: np.ndarray) -> np.ndarray:
-        """Probabilities `[n, ..., classes]` for raw inputs `[n, ...]`, or a list of texts, as in the training data."""
+    def predict(self, inputs: np.ndarray | dict[str, np.ndarray]) -> np.ndarray:
+        """Answers `[n, ...]`, such as probabilities, for raw inputs as in the training data.
+
+        Args:
+            inputs: `[n, ...]`; a list of texts; or arrays by name, if the model has several inputs.
+        """
+        if isinstance(inputs, dict):
+            return np.asarray(self.model.predict(inputs, batch_size=BATCH, verbose=0))
         if not len(inputs):
             return np.zeros((0, *self.model.output_shape[1:]), np.float32)
         texts_given = isinstance(next(iter(inputs)), str)

@@ -23,11 +23,11 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from pydantic_core import PydanticCustomError
 
 from . import baselines, cli
-from .config import Config, DataSection, Evaluation, FullPath, TextModel
+from .config import ClassifierEvaluation, ClassifierTraining, Config, DataSection, FullPath, TextModel
 from .errors import DataError, UsageError, did_you_mean
 from .pipeline import Pipeline
 from .sources import opinions, texts, tfds, vectors
-from .stages.data import Data, Split, hold_out
+from .stages.data import LabelledData, Split, hold_out
 from .text import baselines as of_texts
 from .text import findings, ngrams, prediction, tokens
 from .text.tokens import Level, Side
@@ -103,7 +103,7 @@ class SentimentData(DataSection):
     """Text file of pre-trained word vectors (GloVe or fastText) to begin with; model.embedding must be their size."""
 
 
-class SentimentEvaluation(Evaluation):
+class SentimentEvaluation(ClassifierEvaluation):
     """How the model is scored on the test split."""
 
     trace: bool = False
@@ -115,6 +115,7 @@ class SentimentConfig(Config):
 
     data: SentimentData = SentimentData()
     model: TextModel = TextModel()
+    training: ClassifierTraining = ClassifierTraining()
     evaluation: SentimentEvaluation = SentimentEvaluation()
 
     @model_validator(mode="after")
@@ -129,7 +130,7 @@ class SentimentConfig(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelledTexts(Data):
+class LabelledTexts(LabelledData):
     """The splits, inputs being texts, and what was fitted on the training split."""
 
     vocabulary: tuple[str, ...]
@@ -286,7 +287,7 @@ def write_beside(run: Run, folder: Path) -> None:
     tokens.write(folder, layer.vocabulary, layer.level, layer.length, layer.keep)
 
 
-def chosen_baselines(config: SentimentConfig) -> dict[str, Callable[[Data], np.ndarray]]:
+def chosen_baselines(config: SentimentConfig) -> dict[str, Callable[[LabelledData], np.ndarray]]:
     """The most frequent class, and linear models of n-grams of words or characters, as the model reads them."""
     level = config.data.level
     return {
@@ -326,7 +327,7 @@ PIPELINE = Pipeline(
         "Knows the words, the language and the kind of texts of its training data; it names a class for any text, also "
         "for one that holds none of them. Irony and knowledge of the world are beyond it."
     ),
-    primary="accuracy",
+    primary=lambda config: "accuracy",
     about_data=about_data,
     loading=LOADING,
     config=SentimentConfig,

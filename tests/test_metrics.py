@@ -7,7 +7,7 @@ from sklearn import metrics as sklearn_metrics
 from keras_recurrent.pipelines import metrics, plots
 from keras_recurrent.pipelines.baselines import logistic_regression, most_frequent
 from keras_recurrent.pipelines.stages.classification import worst_mistakes
-from keras_recurrent.pipelines.stages.data import Data, Split
+from keras_recurrent.pipelines.stages.data import LabelledData, Split
 
 
 @pytest.fixture
@@ -134,12 +134,12 @@ def test_baselines_see_training_labels_and_test_inputs_only():
     labels = rng.choice(3, 300, p=[0.2, 0.5, 0.3])
     inputs = (rng.integers(0, 40, (300, 2, 3)) + 60 * labels[:, None, None]).astype(np.uint8)
     train, test = Split(inputs[:200], labels[:200]), Split(inputs[200:], labels[200:])
-    data = Data(train, test, test, ("a", "b", "c"))
+    data = LabelledData(train, test, test, ("a", "b", "c"))
     shares = np.bincount(labels[:200]) / 200
     np.testing.assert_allclose(most_frequent(data), np.tile(shares, (100, 1)))
     assert (logistic_regression(data).argmax(1) == labels[200:]).mean() > 0.97
     both = Split(inputs, np.stack([labels, 2 - labels], 1))
-    pairs = Data(both[:200], both[200:], both[200:], ("a", "b", "c"), ("left", "right"))
+    pairs = LabelledData(both[:200], both[200:], both[200:], ("a", "b", "c"), positions=("left", "right"))
     answers = logistic_regression(pairs)
     assert answers.shape == (100, 2, 3)
     assert (answers.argmax(-1) == both.labels[200:]).mean() > 0.97

@@ -179,7 +179,7 @@ def test_from_python(finished, test_images):
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     assert (probabilities.argmax(-1) == labels).mean() == pytest.approx(run.metrics["test"]["accuracy"], abs=1e-6)
     assert run.model.input_shape == (None, 8, 8)
-    assert run.classes == tuple("0123456789")
+    assert run.names == tuple("0123456789")
     assert run.config.model.units == 8
     same = runs.open("mnist_rows/latest", output=finished.path.parent.parent)
     assert same.path == finished.path

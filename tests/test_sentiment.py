@@ -78,7 +78,7 @@ def test_what_was_found_in_the_data_is_told_and_kept(reviews):
     assert [line for line in reviews.stderr.splitlines() if line.startswith("data: ")] == [
         f"data: {note}." for note in metrics["notes"]
     ]
-    assert runs.open(reviews.path).classes == CLASSES
+    assert runs.open(reviews.path).names == CLASSES
 
 
 def test_the_card_says_what_was_read(opinions, reviews):
@@ -156,7 +156,7 @@ def test_exported_files_take_raw_texts_where_nothing_else_is_installed(process, 
     expected = run.predict(TEXTS)
     np.testing.assert_allclose(together, expected, atol=1e-5)
     np.testing.assert_allclose([answer[0] for answer, _ in single], expected, atol=1e-5)
-    assert labels == [label for _, (label,) in single] == [run.classes[best] for best in expected.argmax(-1)]
+    assert labels == [label for _, (label,) in single] == [run.names[best] for best in expected.argmax(-1)]
 
 
 def test_the_loading_code_of_the_card_runs(reviews, monkeypatch):

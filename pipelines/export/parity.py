@@ -25,7 +25,18 @@ SCORES = "scores"
 """What the outputs are called in messages where there is only one of them that matters."""
 
 
-def check_export(artifacts, inputs, expected, score=None, primary=None, rows=64, tolerances=None, class_names=None):
+def check_export(
+    artifacts,
+    inputs,
+    expected,
+    score=None,
+    primary=None,
+    rows=64,
+    tolerances=None,
+    class_names=None,
+    lower_is_better=False,
+    classes=True,
+):
     """Runs exported artefacts on the test set, and compares them with the scores of the Keras model.
 
     Each artefact runs in a fresh process that sees no GPU and cannot import the library that made it. All test rows are
@@ -43,11 +54,13 @@ def check_export(artifacts, inputs, expected, score=None, primary=None, rows=64,
             arrays by output name.
         score: Optional function from the scores to a dict of metrics. Without it a quantised file passes if its outputs
             lie near those of the model, measured by how far these spread.
-        primary: Name of the main metric; higher is better.
+        primary: Name of the main metric.
         rows: How many rows are run at several batch sizes.
         tolerances: Optional dict from kind to another tolerance.
         class_names: Optional list of class names. If an artefact also returns `labels`, they must be the names (or the
             indices) of its highest scores.
+        lower_is_better: Whether a lower primary metric is the better one.
+        classes: Whether the last axis of the scores holds classes, of which the highest is the label.
 
     Returns:
         Dict `{"rows": rows, "artifacts": {kind: {...}}}` that JSON can hold. Each artefact has `path`, `bytes`,
@@ -89,12 +102,13 @@ def check_export(artifacts, inputs, expected, score=None, primary=None, rows=64,
                 outputs = {call: _last_steps(_select(results, expected), expected) for call, results in calls.items()}
                 worst_row = _measure(entry, outputs["whole"], expected, score)
                 problems = _repetition_problems(outputs) + _step_problems(kind, outputs)
-                if score:
+                if score and classes:
                     problems += _label_problems(calls["whole"].get("labels"), outputs["whole"][SCORES], class_names)
                 if kind in FLOAT_KINDS:
                     problems += _score_problems(entry, outputs["whole"], expected)
+                    problems += _class_problems(entry, outputs["whole"], expected) if classes else []
                 elif score:
-                    problems += _metric_problems(entry, float(reference[primary]), primary)
+                    problems += _metric_problems(entry, float(reference[primary]), primary, lower_is_better)
                 else:
                     problems += _distance_problems(DISTANCES[kind], outputs["whole"], expected)
             except ExportError as error:
@@ -199,6 +213,14 @@ def _score_problems(entry, outputs, expected):
         difference, allowed = _difference(outputs[name], wanted).max(), tolerance * _size(wanted)
         if difference > allowed:
             problems.append(f"The {name} differ by {difference:.2g}, more than {allowed:g}.")
+    return problems
+
+
+def _class_problems(entry, outputs, expected):
+    """Rows whose highest score is another one, though it leads by more than the tolerance."""
+    problems = []
+    for name, wanted in expected.items():
+        allowed = entry["tolerance"] * _size(wanted)
         if wanted.ndim > 1 and wanted.shape[-1] > 1:
             second, first = np.moveaxis(np.sort(wanted, axis=-1)[..., -2:], -1, 0)
             wrong = (outputs[name].argmax(-1) != wanted.argmax(-1)) & (first - second > allowed)
@@ -236,11 +258,12 @@ def _size(values):
     return max(1.0, float(np.abs(values.astype("float64")).max()))
 
 
-def _metric_problems(entry, reference, primary):
-    loss = reference - entry["test"][primary]
-    if loss <= entry["tolerance"]:
+def _metric_problems(entry, reference, primary, lower_is_better):
+    change = entry["test"][primary] - reference
+    if (change if lower_is_better else -change) <= entry["tolerance"]:
         return []
-    return [f"{primary} falls from {reference:.4f} by {loss:.4f}, more than {entry['tolerance']:g}."]
+    way = "rises" if change > 0 else "falls"
+    return [f"{primary} {way} from {reference:.4f} by {abs(change):.4f}, more than {entry['tolerance']:g}."]
 
 
 def _label_problems(labels, scores, class_names):

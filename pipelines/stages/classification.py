@@ -11,12 +11,13 @@ import pandas as pd
 import tensorflow as tf
 
 from .. import metrics, plots
-from ..config import Training
+from ..config import Config
 from ..pipeline import Findings
 from ..runs import Run
-from .data import Data, Split
+from .data import LabelledData
 
-MONITOR, MODE, BEST = "val_accuracy", "max", max
+MONITOR, MODE = "val_accuracy", "max"
+CLASSES = True
 LEAST = 1e-7  # probability, so that its logarithm is finite
 ABOUT_METRICS = {
     "accuracy": "share of the examples that are wholly right",
@@ -28,9 +29,9 @@ ABOUT_METRICS = {
 }
 
 
-def compiled(settings: Training) -> dict[str, Any]:
+def compiled(config: Config) -> dict[str, Any]:
     """Loss and metric of the training, for `compile`."""
-    return {"loss": Loss(settings.label_smoothing), "metrics": [accuracy]}
+    return {"loss": Loss(config.training.label_smoothing), "metrics": [accuracy]}
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,13 @@ def accuracy(labels: keras.KerasTensor, probabilities: keras.KerasTensor) -> ker
     return keras.ops.cast(keras.ops.all(right, axis=-1), "float32")
 
 
-def score(probabilities: np.ndarray, split: Split) -> dict[str, float]:
-    """All metrics."""
-    return metrics.classification(probabilities, split.labels) | metrics.roc_auc(probabilities, split.labels)
+def score(config: Config, data: LabelledData, probabilities: np.ndarray) -> dict[str, float]:
+    """All metrics of probabilities for the test split."""
+    labels = data.test.labels
+    return metrics.classification(probabilities, labels) | metrics.roc_auc(probabilities, labels)
 
 
-def judge(run: Run, data: Data, probabilities: np.ndarray, answers: dict[str, np.ndarray]) -> Findings:
+def judge(run: Run, data: LabelledData, probabilities: np.ndarray, answers: dict[str, np.ndarray]) -> Findings:
     """The scores beside those of the baselines, and what they come from.
 
     Args:
@@ -72,9 +74,9 @@ def judge(run: Run, data: Data, probabilities: np.ndarray, answers: dict[str, np
         probabilities: The model's, for the test split.
         answers: Those of each baseline.
     """
-    labels, primary, resamples = data.test.labels, run.pipeline.primary, run.config.evaluation.bootstrap
-    scores = score(probabilities, data.test)
-    beside = {name: score(answer, data.test) for name, answer in answers.items()}
+    labels, primary, resamples = data.test.labels, run.primary, run.config.evaluation.bootstrap
+    scores = score(run.config, data, probabilities)
+    beside = {name: score(run.config, data, answer) for name, answer in answers.items()}
     matrix = metrics.confusion(probabilities, labels)
     found = run.pipeline.examine(
         run, data, probabilities, worst_mistakes(probabilities, labels, run.config.evaluation.mistakes)
@@ -124,7 +126,7 @@ def worst_mistakes(probabilities: np.ndarray, labels: np.ndarray, count: int) ->
     return [int(row) for row in order if wrong[row]][:count]
 
 
-def predictions(data: Data, probabilities: np.ndarray) -> pd.DataFrame:
+def predictions(data: LabelledData, probabilities: np.ndarray) -> pd.DataFrame:
     """The right label, the model's, and its probability, for each test row."""
     rows = len(data.test)
     names = np.array(data.classes)
@@ -139,11 +141,11 @@ def predictions(data: Data, probabilities: np.ndarray) -> pd.DataFrame:
     return table
 
 
-def comparisons_table(comparisons: dict[str, Any]) -> str:
+def tables(scores: dict[str, Any]) -> str:
     """On how many of the same examples only one is right, and whether that can be chance."""
     lines = ["| beside | only the model is right | only the baseline | McNemar's exact p | difference of accuracy |"]
     lines.append("|---|---|---|---|---|")
-    for name, found in comparisons.items():
+    for name, found in scores["comparisons"].items():
         interval = " to ".join(f"{bound:+.4f}" for bound in found["difference"])
         chance = f"{found['p_value']:.2g}" if found["p_value"] else "below 1e-6"  # metrics.json has six digits
         lines.append(
@@ -153,10 +155,18 @@ def comparisons_table(comparisons: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def served(classes: tuple[str, ...]) -> Any:
+def served(run: Run, data: LabelledData) -> Any:
     """Adds the label's name to the probabilities, inside the SavedModel."""
 
     def serve(probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"probabilities": probabilities, "labels": tf.gather(tf.constant(classes), tf.argmax(probabilities, -1))}
+        return {
+            "probabilities": probabilities,
+            "labels": tf.gather(tf.constant(data.classes), tf.argmax(probabilities, -1)),
+        }
 
     return serve
+
+
+def headline(scores: dict[str, Any]) -> str:
+    """What must stand first in the card: nothing."""
+    return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -22,9 +22,29 @@ FINE, COARSE, LONG = 8, 64, 32
 """Sequences are padded to a multiple of FINE steps, and those of more than LONG steps to one of COARSE."""
 
 
+class Examples(Protocol):
+    """A split, as the stages see it: `inputs` for the model, an array or a dict of them by name, and their `labels`."""
+
+    @property
+    def inputs(self) -> np.ndarray | dict[str, np.ndarray]: ...
+
+    @property
+    def labels(self) -> np.ndarray: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: np.ndarray | slice) -> Examples: ...
+
+    def reader(self) -> Callable[[tf.Tensor], tuple[Any, tf.Tensor]]:
+        """A function, of TensorFlow operations, from row numbers `[batch]` to their inputs and labels."""
+
+    def lengths(self) -> np.ndarray | None:
+        """Time steps of each example; None if all have the same."""
+
+
 @dataclass(frozen=True)
 class Split:
-    """Examples: `inputs [n, ...]` as they come from the source, and integer `labels [n]` or `[n, positions]`.
+    """Examples in memory: `inputs [n, ...]` as they come from the source, and integer `labels [n]` or `[n, positions]`.
 
     Texts are an array of `str` objects; sequences of unequal length one of arrays.
     """
@@ -38,28 +58,57 @@ class Split:
     def __getitem__(self, rows: np.ndarray | slice) -> Split:
         return Split(self.inputs[rows], self.labels[rows])
 
+    def reader(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+        """Gathers rows; those of unequal length are padded with zeros."""
+        import tensorflow as tf
+
+        inputs, labels = _as_tensor(self.inputs), tf.constant(self.labels)
+        ragged = isinstance(inputs, tf.RaggedTensor)
+
+        def read(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            x = tf.gather(inputs, rows)
+            return (padded(x) if ragged else x), tf.gather(labels, rows)
+
+        return read
+
+    def lengths(self) -> np.ndarray | None:
+        """Of each example; None if the inputs are one array."""
+        return np.array([len(row) for row in self.inputs]) if self.inputs.dtype == object else None
+
 
 @dataclass(frozen=True)
 class Data:
-    """The three splits, the names of the classes, and a name for each label of an example (one, usually).
+    """The three splits.
 
-    `notes` tell the user what was found in the data, and how it was treated.
+    `names` are those of the answers: classes, or what is forecast. `notes` tell the user what was found in the data,
+    and how it was treated.
     """
 
-    train: Split
-    validation: Split
-    test: Split
-    classes: tuple[str, ...]
-    positions: tuple[str, ...] = ("label",)
+    train: Examples
+    validation: Examples
+    test: Examples
+    names: tuple[str, ...]
     notes: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if len(np.unique(self.train.labels)) < 2:
-            raise DataError("the training examples are all of one class; there is nothing to learn.")
 
     def sizes(self) -> dict[str, int]:
         """Examples in each split."""
         return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledData(Data):
+    """Splits whose labels are classes, and a name for each label of an example (one, usually)."""
+
+    positions: tuple[str, ...] = ("label",)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Their names, by number."""
+        return self.names
+
+    def __post_init__(self) -> None:
+        if len(np.unique(self.train.labels)) < 2:
+            raise DataError("the training examples are all of one class; there is nothing to learn.")
 
 
 def hold_out(split: Split, count: int, seed: int, key: str) -> tuple[Split, Split]:
@@ -80,12 +129,12 @@ def hold_out(split: Split, count: int, seed: int, key: str) -> tuple[Split, Spli
 
 
 def training_batches(
-    split: Split, batch_size: int, seed: int, epochs: range, augment: Augment | None = None
+    split: Examples, batch_size: int, seed: int, epochs: range, augment: Augment | None = None
 ) -> tf.data.Dataset:
     """All batches of the given epochs, one after the other; each epoch holds every example once.
 
     The order and the augmentation depend on the seed and the epoch's number alone, so that a resumed training sees what
-    an uninterrupted one would have seen. The arrays stay in memory; examples are gathered batch by batch. Sequences of
+    an uninterrupted one would have seen. Examples are gathered batch by batch. Sequences of
     unequal length are batched with others of similar length, and padded with zeros.
 
     Args:
@@ -97,23 +146,21 @@ def training_batches(
     """
     import tensorflow as tf
 
+    lengths = split.lengths()
     with tf.device("CPU"):
-        inputs, labels = _as_tensor(split.inputs), tf.constant(split.labels)
-        rows = tf.range(len(split), dtype=tf.int64)
-    ragged = isinstance(inputs, tf.RaggedTensor)
+        read, rows = split.reader(), tf.range(len(split), dtype=tf.int64)
 
     def batch(chosen: tf.Tensor, epoch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        x = tf.gather(inputs, chosen)
-        x = padded(x) if ragged else x
+        x, y = read(chosen)
         if augment is not None:
             x = augment(x, tf.stack([tf.cast(seed, tf.int64), epoch * len(split) + chosen[0]]))
-        return x, tf.gather(labels, chosen)
+        return x, y
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         of_epoch = tf.stack([tf.cast(seed, tf.int64), epoch])
         order = tf.random.experimental.stateless_shuffle(rows, seed=of_epoch)
-        if ragged:
-            order = by_length(order, inputs.row_lengths(), batch_size, of_epoch)
+        if lengths is not None:
+            order = by_length(order, tf.constant(lengths), batch_size, of_epoch)
         batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
         return batches.map(lambda chosen: batch(chosen, epoch), num_parallel_calls=AHEAD)
 
@@ -167,12 +214,13 @@ def _as_tensor(inputs: np.ndarray) -> tf.Tensor | tf.RaggedTensor:
     return tf.RaggedTensor.from_row_lengths(np.concatenate(inputs), [len(row) for row in inputs])
 
 
-def evaluation_batches(split: Split, batch_size: int = 256) -> tf.data.Dataset:
+def evaluation_batches(split: Examples, batch_size: int = 256) -> tf.data.Dataset:
     """Batches in the split's own order; of sequences of unequal length, in the order of their lengths."""
     import tensorflow as tf
 
-    if split.inputs.dtype != object:
-        return tf.data.Dataset.from_tensor_slices((split.inputs, split.labels)).batch(batch_size).prefetch(AHEAD)
-    sorted_split = split[np.argsort([len(row) for row in split.inputs], kind="stable")]
-    batches = tf.data.Dataset.from_tensor_slices((_as_tensor(sorted_split.inputs), sorted_split.labels))
-    return batches.batch(batch_size).map(lambda x, y: (padded(x), y)).prefetch(AHEAD)
+    lengths = split.lengths()
+    rows = np.arange(len(split)) if lengths is None else np.argsort(lengths, kind="stable")
+    batches = tf.data.Dataset.from_tensor_slices(rows).batch(batch_size)
+    with tf.device("CPU"):
+        read = split.reader()
+    return batches.map(read).prefetch(AHEAD)

@@ -29,7 +29,7 @@ def evaluate(run: Run, data: Data) -> dict[str, Any]:
     value = {
         "pipeline": run.pipeline.name,
         "preset": run.config.preset,
-        "primary": run.pipeline.primary,
+        "primary": run.primary,
         **found.details,
         "notes": data.notes,
         "examples": data.sizes(),

@@ -13,7 +13,7 @@ import tensorflow as tf
 from .. import files, metrics
 from ..export import check_export, export_saved_model, export_tflite
 from ..runs import LABELS, Run
-from .data import Data, Split
+from .data import Data, Examples
 from .encoding import encoded, halves
 from .kinds import kind_of
 from .report import write_card
@@ -49,21 +49,21 @@ def export(run: Run, data: Data) -> dict[str, Any]:
 def _write(run: Run, data: Data, folder: Path) -> dict[str, Path]:
     """Writes every artefact; returns where they are, by kind."""
     artifacts = {"saved_model": folder / "saved_model" / "1", "tflite": folder / "model.tflite"}
-    export_saved_model(run.model, artifacts["saved_model"], serve=kind_of(run.pipeline).served(data.classes))
+    export_saved_model(run.model, artifacts["saved_model"], serve=kind_of(run.pipeline).served(run, data))
     _, model = halves(run.model)
     export_tflite(model, artifacts["tflite"])
     for quantization in run.config.export.quantization:
         path = artifacts[f"tflite_{quantization}"] = folder / f"model.{quantization}.tflite"
         examples = representative(data.train, run.config.training.seed) if quantization == "int8" else None
         export_tflite(model, path, quantization=quantization, representative_data=examples)
-    (folder / LABELS.name).write_text("".join(f"{name}\n" for name in data.classes), encoding="utf-8")
+    (folder / LABELS.name).write_text("".join(f"{name}\n" for name in data.names), encoding="utf-8")
     run.pipeline.write_beside(run, folder)
     return artifacts
 
 
-def representative(split: Split, seed: int) -> np.ndarray:
+def representative(split: Examples, seed: int) -> np.ndarray | dict[str, np.ndarray]:
     """Some hundred training inputs, drawn at random, by which activations are scaled to 8 bits."""
-    return split.inputs[np.random.default_rng(seed).permutation(len(split))[:REPRESENTATIVE]]
+    return split[np.random.default_rng(seed).permutation(len(split))[:REPRESENTATIVE]].inputs
 
 
 def _prove(run: Run, data: Data, artifacts: dict[str, Path]) -> dict[str, Any]:
@@ -74,21 +74,24 @@ def _prove(run: Run, data: Data, artifacts: dict[str, Path]) -> dict[str, Any]:
         expected = run.predict(data.test.inputs)
     finally:
         tf.config.experimental.enable_tensor_float_32_execution(tf32)
-    score, (encoder, _) = kind_of(run.pipeline).score, halves(run.model)
-    parts = [(data.test.inputs, [kind for kind in artifacts if encoder is None or kind == "saved_model"])]
+    encoder, _ = halves(run.model)
+    raw = [name for name in artifacts if encoder is None or name == "saved_model"]
+    parts = [(data.test.inputs, raw)]
     if encoder is not None:
-        of_encoder = encoded(data.test, encoder).inputs
-        parts.append((of_encoder, [kind for kind in artifacts if kind != "saved_model"]))
+        parts.append((encoded(data.test, encoder).inputs, [name for name in artifacts if name not in raw]))
+    kind = kind_of(run.pipeline)
     proofs = [
         check_export(
-            {kind: artifacts[kind] for kind in kinds},
+            {name: artifacts[name] for name in names},
             inputs,
             expected=expected,
-            score=lambda answers: score(answers, data.test),
-            primary=run.pipeline.primary,
+            score=lambda answers: kind.score(run.config, data, answers),
+            primary=run.primary,
             rows=run.config.export.rows,
-            class_names=list(data.classes),
+            class_names=list(data.names),
+            lower_is_better=kind.MODE == "min",
+            classes=kind.CLASSES,
         )
-        for inputs, kinds in parts
+        for inputs, names in parts
     ]
-    return proofs[0] | {"artifacts": {kind: entry for proof in proofs for kind, entry in proof["artifacts"].items()}}
+    return proofs[0] | {"artifacts": {name: entry for proof in proofs for name, entry in proof["artifacts"].items()}}

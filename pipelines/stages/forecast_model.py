@@ -1,7 +1,7 @@
 """From windows of series to forecasts: levels taken off, segments, recurrent layers, a decoder, and what is forecast.
 
-Every target is read by the same weights, its own values beside the columns that are not forecast. All that is computed
-between `standardized` and `in_units` is free of units.
+Every target is read by the same weights, its own values beside the features. Values are standardised by the training
+part before, and so are the forecasts; `forecast_inputs` turns the units of the data into these numbers and back.
 """
 
 from __future__ import annotations
@@ -10,53 +10,52 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import keras
-import numpy as np
 from keras import layers, ops
 
 from ..config import RecurrentModel
 from .model import recurrent_stack
 
-Level = Literal["training", "last", "mean", "revin"]
-Output = Literal["point", "quantiles", "gaussian", "student_t"]
-NUMBERS = {"point": 1, "gaussian": 2, "student_t": 3}
+Level = Literal["training", "last", "mean", "seasonal", "revin"]
+Output = Literal["point", "quantiles", "gaussian", "student_t", "variance"]
+NUMBERS = {"point": 1, "gaussian": 2, "student_t": 3, "variance": 1}
 """How many numbers an output has for one step; of quantiles as many as levels."""
 
 
 def forecasts(
-    inputs: keras.KerasTensor,
+    targets: keras.KerasTensor,
+    features: Sequence[keras.KerasTensor],
     config: RecurrentModel,
     *,
     horizon: int,
-    targets: Sequence[int],
-    means: np.ndarray,
-    deviations: np.ndarray,
     level: Level = "last",
+    season: int = 1,
     segments: Sequence[int] = (48,),
     decoder: Literal["segments", "direct"] = "segments",
     final_dropout: float = 0.0,
     output: Output = "point",
     quantiles: Sequence[float] = (),
+    dtype: str | None = None,
     use_cudnn: bool = True,
 ) -> keras.KerasTensor:
-    """Forecasts of the steps after a window, in the units of the data.
+    """Forecasts of the steps after a window.
 
     With level `last` or `mean`, one length of segments and the decoder `segments` this is the SegRNN (Lin et al. 2023,
     arXiv 2308.11200), but for the decoder's weights, which are its own. With several lengths there is one encoder and
     decoder for each, and what they give is averaged, so that one model reads the window at several scales.
 
     Args:
-        inputs: `[batch, window, columns]`, in the units of the data; window and columns are fixed.
+        targets: `[batch, window, targets]`, standardised by the training part; window and targets are fixed.
+        features: Each `[batch, window, features]`, of about that size too; or none.
         config: The recurrent layers.
         horizon: Steps to forecast.
-        targets: The columns that are forecast.
-        means: `[columns]`, of the training part.
-        deviations: `[columns]`, standard deviations of the training part, all above 0.
-        level: What is taken off each target before, and put on again after, as `standardized` says.
+        level: What is taken off each target before, and put on again after, as `leveled` says.
+        season: Steps of a season, for the level `seasonal`.
         segments: Steps of a segment; each length must divide the window.
         decoder: `segments` for `SegmentDecoder`; `direct` for one dense layer from the last state to all steps.
         final_dropout: Rate before the decoder's last dense layer.
-        output: What is forecast, as `in_units` says.
+        output: What is forecast, as `on_level` says.
         quantiles: For the output `quantiles`, which ones, as in `monotone`.
+        dtype: Precision policy of the recurrent layers, such as `"mixed_float16"`.
         use_cudnn: As in `recurrent_stack`.
 
     Returns:
@@ -68,77 +67,117 @@ def forecasts(
 
     Example:
 
-    >>> rows = keras.Input((96, 7), name="rows")
+    >>> loads, hours = keras.Input((96, 2)), keras.Input((96, 4))
     >>> gru = RecurrentModel(cell="keras.gru", units=16)
-    >>> scales = {"means": np.zeros(7), "deviations": np.ones(7)}
-    >>> forecasts(rows, gru, horizon=24, targets=(0, 6), segments=(24, 48), **scales).shape
+    >>> forecasts(loads, [hours], gru, horizon=24, segments=(24, 48)).shape
     (None, 24, 2)
     """
     numbers = len(quantiles) if output == "quantiles" else NUMBERS[output]
-    sequences, center, scale = standardized(inputs, targets, means, deviations, level)
+    if output == "variance":
+        sequences, center, scale = relative(targets, level)
+    else:
+        sequences, center, scale = leveled(targets, level, horizon, season)
+    sequences = beside(sequences, features)
     scales = []
     for segment in segments:
-        h = encoded(sequences, segment, config, use_cudnn)
+        h = encoded(sequences, segment, config, dtype, use_cudnn)
         if decoder == "segments":
             decode = SegmentDecoder(horizon, segment, numbers, final_dropout, name=f"decoder_{segment}")
             scales.append(decode(h))
         else:
             h = layers.Dropout(final_dropout, name=f"final_dropout_{segment}")(h) if final_dropout else h
             every = layers.Dense(horizon * numbers, name=f"decoder_{segment}")(h)
-            scales.append(ops.reshape(every, (-1, len(targets), horizon, numbers)))
+            scales.append(ops.reshape(every, (-1, targets.shape[-1], horizon, numbers)))
     y = layers.Average(name="average")(scales) if len(scales) > 1 else scales[0]
-    y = in_units(ops.transpose(y, (0, 2, 1, 3)), center, scale, output, quantiles)
+    y = on_level(ops.transpose(y, (0, 2, 1, 3)), center, scale, output, quantiles)
     return layers.Identity(dtype="float32", name="forecast")(y)
 
 
-def standardized(
-    inputs: keras.KerasTensor, targets: Sequence[int], means: np.ndarray, deviations: np.ndarray, level: Level
+def leveled(
+    x: keras.KerasTensor, level: Level, horizon: int, season: int = 1
 ) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.KerasTensor]:
-    """Each target without its level and scale, beside the standardised columns that are not forecast.
+    """Each target without its level and scale.
 
-    The level is the mean of the training part (`training`), the last value of the window (`last`: NLinear, Zeng et al.
-    2023, arXiv 2205.13504), or its mean (`mean`); the scale is the standard deviation of the training part. `revin`
-    takes mean and standard deviation from the window (reversible instance normalisation, Kim et al. 2022, ICLR, without
-    its learned part). Columns that are not forecast are standardised by the training part.
+    The level is the mean of the training part, which is 0 (`training`), the last value of the window (`last`: NLinear,
+    Zeng et al. 2023, arXiv 2205.13504), or its mean (`mean`); the scale is 1. `seasonal` puts the values of the last
+    season on the forecasts, so that what the seasonal naive forecast misses is learned, and takes the last value off
+    the window. `revin` takes mean and standard deviation from the window (reversible instance normalisation, Kim et al.
+    2022, ICLR, without its learned part).
 
     Args:
-        inputs: `[batch, window, columns]`.
-        targets: The columns that are forecast.
-        means: `[columns]`, of the training part.
-        deviations: `[columns]`, of the training part.
+        x: `[batch, window, targets]`, standardised.
         level: Which level.
+        horizon: Steps to forecast.
+        season: Steps of a season, at most the window.
 
     Returns:
-        `[batch, targets, window, 1 + others]`, the target first; and level and scale, which broadcast with
-        `[batch, steps, targets]`.
+        `[batch, targets, window, 1]`; and level and scale of the forecasts, which broadcast with
+        `[batch, horizon, targets]`.
+
+    Raises:
+        ValueError: If a season is longer than the window, or there is no such level.
     """
-    targets = list(targets)
-    others = [column for column in range(inputs.shape[-1]) if column not in targets]
-    means, deviations = np.float32(means), np.float32(deviations)
-    x = ops.take(inputs, np.int32(targets), axis=2)
-    scale = ops.zeros_like(x[:, -1:]) + deviations[targets]
+    center, scale = ops.zeros_like(x[:, -1:]), ops.ones_like(x[:, -1:])
     match level:
         case "training":
-            center = ops.zeros_like(x[:, -1:]) + means[targets]
-        case "last":
+            pass
+        case "last" | "seasonal":
             center = x[:, -1:]
         case "mean" | "revin":
             center = ops.mean(x, axis=1, keepdims=True)
         case _:
             raise ValueError(f"There is no level {level!r}.")
     if level == "revin":
-        z = (x - center) / scale
-        scale = scale * ops.sqrt(ops.mean(ops.square(z), axis=1, keepdims=True) + 1e-5)
-    sequences = ops.expand_dims(ops.transpose((x - center) / scale, (0, 2, 1)), -1)
-    if others:
-        beside = (ops.take(inputs, np.int32(others), axis=2) - means[others]) / deviations[others]
-        beside = ops.repeat(ops.expand_dims(beside, 1), len(targets), axis=1)
-        sequences = layers.Concatenate(name="target_and_others")([sequences, beside])
+        scale = ops.sqrt(ops.mean(ops.square(x - center), axis=1, keepdims=True) + 1e-5)
+    sequences = per_target((x - center) / scale)
+    if level == "seasonal":
+        if season > x.shape[1]:
+            raise ValueError(f"A season of {season} steps is longer than the window of {x.shape[1]}.")
+        center = ops.tile(x[:, -season:], (1, -(-horizon // season), 1))[:, :horizon]
     return sequences, center, scale
 
 
+def relative(x: keras.KerasTensor, level: Level) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.KerasTensor]:
+    """Squares, such as squared returns, as their roots beside the typical one.
+
+    A typical square is that of the training part, which is 1 (level `training`), or the mean of the window (`mean`).
+
+    Args:
+        x: `[batch, window, targets]`, none below 0.
+        level: Which typical square.
+
+    Returns:
+        `[batch, targets, window, 1]`; and 0 and the typical square, which broadcast with `[batch, horizon, targets]`.
+
+    Raises:
+        ValueError: If the level is another one.
+    """
+    if level not in ("training", "mean"):
+        raise ValueError(f"A variance has the level training or mean, not {level!r}.")
+    typical = ops.ones_like(x[:, -1:]) if level == "training" else ops.mean(x, axis=1, keepdims=True) + 1e-6
+    return per_target(ops.sqrt(x / typical)), ops.zeros_like(typical), typical
+
+
+def per_target(x: keras.KerasTensor) -> keras.KerasTensor:
+    """From `[batch, window, targets]` to `[batch, targets, window, 1]`."""
+    return ops.expand_dims(ops.transpose(x, (0, 2, 1)), -1)
+
+
+def beside(sequences: keras.KerasTensor, features: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
+    """Puts features, each `[batch, window, features]`, beside every target, `[batch, targets, window, 1]`."""
+    if not features:
+        return sequences
+    targets = sequences.shape[1]
+    repeated = [ops.repeat(ops.expand_dims(each, 1), targets, axis=1) for each in features]
+    return layers.Concatenate(name="target_and_features")([sequences, *repeated])
+
+
 def encoded(
-    sequences: keras.KerasTensor, segment: int, config: RecurrentModel, use_cudnn: bool = True
+    sequences: keras.KerasTensor,
+    segment: int,
+    config: RecurrentModel,
+    dtype: str | None = None,
+    use_cudnn: bool = True,
 ) -> keras.KerasTensor:
     """The last output of recurrent layers that read segments, each as a vector: `relu(W segment + b)`.
 
@@ -146,6 +185,7 @@ def encoded(
         sequences: `[batch, targets, window, features]`.
         segment: Steps of a segment, which divide the window.
         config: The recurrent layers; a segment's vector has `config.units` numbers.
+        dtype: As in `forecasts`.
         use_cudnn: As in `recurrent_stack`.
 
     Returns:
@@ -158,25 +198,26 @@ def encoded(
     if window % segment:
         raise ValueError(f"Segments of {segment} steps do not divide a window of {window}.")
     pieces = ops.reshape(sequences, (-1, window // segment, segment * features))
-    x = layers.Dense(config.units, "relu", name=f"embedding_{segment}")(pieces)
+    x = layers.Dense(config.units, "relu", dtype=dtype, name=f"embedding_{segment}")(pieces)
     rows = keras.Input(x.shape[1:], name="segments")
-    encoder = keras.Model(rows, recurrent_stack(rows, config, use_cudnn=use_cudnn), name=f"encoder_{segment}")
-    h = encoder(x)
+    encoder = keras.Model(rows, recurrent_stack(rows, config, dtype, use_cudnn), name=f"encoder_{segment}")
+    h = ops.cast(encoder(x), "float32")
     return ops.reshape(h, (-1, targets, h.shape[-1]))
 
 
-def in_units(
+def on_level(
     y: keras.KerasTensor,
     center: keras.KerasTensor,
     scale: keras.KerasTensor,
     output: Output,
     quantiles: Sequence[float] = (),
 ) -> keras.KerasTensor:
-    """What a decoder gives, as forecasts in the units of the data.
+    """What a decoder gives, as forecasts on the level and scale of the window.
 
     `point`: one number. `quantiles`: those of `monotone`. `gaussian`: mean, and standard deviation `softplus(y)`.
     `student_t`: degrees of freedom `2 + softplus(y)`, so that there is a variance, location, and scale `softplus(y)`
-    (softplus as in DeepAR, Salinas et al. 2020, International Journal of Forecasting 36).
+    (softplus as in DeepAR, Salinas et al. 2020, International Journal of Forecasting 36). `variance`: the scale times
+    `exp(y)`.
 
     Args:
         y: `[batch, horizon, targets, numbers]`.
@@ -186,12 +227,14 @@ def in_units(
         quantiles: Which quantiles.
 
     Returns:
-        `[batch, horizon, targets]`, or `[batch, horizon, targets, numbers]`.
+        `[batch, horizon, targets]` for `point` and `variance`, else `[batch, horizon, targets, numbers]`.
     """
     center, scale = ops.expand_dims(center, -1), ops.expand_dims(scale, -1)
     match output:
         case "point":
             return ops.squeeze(center + scale * y, -1)
+        case "variance":
+            return ops.squeeze(scale * ops.exp(y), -1)
         case "quantiles":
             return center + scale * monotone(y, quantiles)
         case "gaussian":
@@ -230,7 +273,7 @@ def monotone(y: keras.KerasTensor, quantiles: Sequence[float]) -> keras.KerasTen
         columns.append(columns[-1] + positive(y[..., place : place + 1]))
     for place in reversed(range(middle)):
         columns.insert(0, columns[0] - positive(y[..., place : place + 1]))
-    return layers.Concatenate(name="quantiles")(columns) if len(columns) > 1 else columns[0]
+    return layers.Concatenate(name="rising")(columns) if len(columns) > 1 else columns[0]
 
 
 @keras.saving.register_keras_serializable("keras_recurrent")

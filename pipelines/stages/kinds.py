@@ -11,7 +11,9 @@ from ..pipeline import Pipeline
 def kind_of(pipeline: Pipeline) -> ModuleType:
     """The module of a pipeline's kind, such as `classification`.
 
-    It holds `MONITOR` and `MODE` (the validation score that makes an epoch the best, and whether `max` or `min` is),
-    `BEST` (of scores), `ABOUT_METRICS`, and the functions `compiled`, `score`, `judge`, `comparisons_table`, `served`.
+    It holds `MONITOR` and `MODE` (the validation score that makes an epoch the best, and whether `max` or `min` is, as
+    of the primary metric), `CLASSES` (whether answers are classes), `ABOUT_METRICS`, and the functions `compiled`,
+    `score`, `judge`, `tables`, `headline`,
+    `served`.
     """
     return importlib.import_module(f".{pipeline.kind}", __package__)

@@ -19,11 +19,12 @@ def write_card(run: Run, parity: dict[str, Any] | None = None) -> None:
     config = shlex.quote(str(run.path / "config.yaml"))
     sections = [
         f"# {run.pipeline.name}, preset {scores['preset']}",
+        kind.headline(scores),
         run.pipeline.task,
         f"**Data.** {run.pipeline.about_data(run.config)} " + _sizes(scores["examples"]),
         _training(run, scores),
-        _verdict(scores, kind.BEST),
-        kind.comparisons_table(scores["comparisons"]),
+        _verdict(scores, max if kind.MODE == "max" else min),
+        kind.tables(scores),
         _score_table(scores, kind.ABOUT_METRICS),
         _plots(run.path / "plots"),
         _export(parity, scores["primary"]) if parity else "",
@@ -77,9 +78,14 @@ def _score_table(scores: dict[str, Any], about: dict[str, str]) -> str:
     for metric, value in scores["test"].items():
         low, high = scores["intervals"].get(metric, (None, None))
         interval = "" if low is None else f"{low:.4f} to {high:.4f}"
-        beside = " | ".join(f"{scores['baselines'][name][metric]:.4f}" for name in names)
+        beside = " | ".join(number(scores["baselines"][name].get(metric)) for name in names)
         lines.append(f"| {metric} | {value:.4f} | {interval} | {beside} | {about[metric]} |")
     return "\n".join(lines)
+
+
+def number(value: float | None, form: str = ".4f") -> str:
+    """A number, or nothing for a score that there is not."""
+    return "" if value is None else format(value, form)
 
 
 def _export(parity: dict[str, Any], primary: str) -> str:
@@ -92,8 +98,8 @@ def _export(parity: dict[str, Any], primary: str) -> str:
     ]
     for artifact in parity["artifacts"].values():
         difference, accuracy, time = (
-            "" if number is None else format(number, form)
-            for number, form in (
+            number(value, form)
+            for value, form in (
                 (artifact["max_abs_diff"], ".1e"),
                 ((artifact["test"] or {}).get(primary), ".4f"),
                 (artifact["milliseconds_per_example"], ".3f"),

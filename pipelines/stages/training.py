@@ -42,7 +42,7 @@ def train(run: Run, data: Data, console: Console) -> None:
         model = run.pipeline.build(run.config, data, settings.precision)
         model.compile(
             optimizer(settings, steps),
-            **kind.compiled(settings),
+            **kind.compiled(run.config),
             jit_compile=settings.jit_compile,
         )
         model.optimizer.build(model.trainable_variables)
@@ -52,9 +52,10 @@ def train(run: Run, data: Data, console: Console) -> None:
     if checkpoint.epochs < settings.epochs and not checkpoint.stopped:
         _fit(run, data, model, checkpoint, ShowProgress(console, steps, settings.epochs, checkpoint.epochs))
     best = run.path / "checkpoints" / BEST
-    final = with_encoder(run.pipeline.build(run.config, data, "float32"), run.pipeline.encoder(run.config, data))
+    final = run.pipeline.finish(run.config, data, run.pipeline.build(run.config, data, "float32"))
+    final = with_encoder(final, run.pipeline.encoder(run.config, data))
     assign(final.weights, read(best)["variables"], best)
-    run.write_classes(data.classes)
+    run.write_names(data.names)
     with files.whole(run.path / "model.keras") as temporary:
         final.save(temporary)
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from .. import metrics
 from ..errors import DataError
-from ..stages.data import Data, Split
+from ..stages.data import LabelledData, Split
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -33,17 +33,17 @@ MOST_ITERATIONS = 1000
 WIDEST_SCALE = 6.0  # of the logarithm
 
 
-def tfidf_unigrams(data: Data, *, level: Level = "word") -> np.ndarray:
+def tfidf_unigrams(data: LabelledData, *, level: Level = "word") -> np.ndarray:
     """Logistic regression on the TF-IDF of single words or characters, with sublinear counts, one class against all."""
     return _regression(data, level, bigrams=False)
 
 
-def tfidf_bigrams(data: Data, *, level: Level = "word") -> np.ndarray:
+def tfidf_bigrams(data: LabelledData, *, level: Level = "word") -> np.ndarray:
     """The same on single ones and pairs of neighbours."""
     return _regression(data, level, bigrams=True)
 
 
-def nbsvm(data: Data, *, level: Level = "word") -> np.ndarray:
+def nbsvm(data: LabelledData, *, level: Level = "word") -> np.ndarray:
     """A support vector machine on log-count ratios of unigrams and bigrams, one class against all.
 
     The machine (L2 penalty, squared hinge) sees r_j for each n-gram j that a text has, 0 for others. Its weights w are
@@ -72,7 +72,7 @@ def nbsvm(data: Data, *, level: Level = "word") -> np.ndarray:
     return _best(answers, labels, known, data)
 
 
-def _regression(data: Data, level: Level, bigrams: bool) -> np.ndarray:
+def _regression(data: LabelledData, level: Level, bigrams: bool) -> np.ndarray:
     from sklearn.feature_extraction.text import TfidfTransformer
     from sklearn.linear_model import LogisticRegression
     from sklearn.multiclass import OneVsRestClassifier
@@ -117,7 +117,7 @@ def _word() -> re.Pattern[str]:
     return re.compile(rf"\w[\w{joined}]*(?:['’]\w[\w{joined}]*)*|[^\w\s{joined}]")
 
 
-def counted(data: Data, level: Level, bigrams: bool) -> tuple[csr_matrix, csr_matrix, csr_matrix]:
+def counted(data: LabelledData, level: Level, bigrams: bool) -> tuple[csr_matrix, csr_matrix, csr_matrix]:
     """How often each text of train, validation and test has each n-gram of the training texts, `[n, n-grams]`.
 
     The same numbers as scikit-learn's CountVectorizer, in half the time.
@@ -220,7 +220,7 @@ def _labels_seen(split: Split, known: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _best(
-    answers: list[tuple[np.ndarray, np.ndarray]], labels: np.ndarray, known: np.ndarray, data: Data
+    answers: list[tuple[np.ndarray, np.ndarray]], labels: np.ndarray, known: np.ndarray, data: LabelledData
 ) -> np.ndarray:
     """Of several answers for validation and test, the test's of the one that is best on validation, for all classes."""
 

@@ -16,7 +16,7 @@ from . import explanation, tokens
 
 if TYPE_CHECKING:
     from ..runs import Run
-    from ..stages.data import Data
+    from ..stages.data import LabelledData
 
 NEGATION = re.compile(
     r"\b(?:not|no|never|nothing|nobody|none|neither|nor|hardly|barely|without|cannot)\b|n['’]t\b"
@@ -27,7 +27,7 @@ GROUPS = 5
 TRACED, SHORTEST, LONGEST = 6, 5, 40
 
 
-def examine(run: Run, data: Data, probabilities: np.ndarray, worst: list[int]) -> Findings:
+def examine(run: Run, data: LabelledData, probabilities: np.ndarray, worst: list[int]) -> Findings:
     """Scores by length and by negation, the worst mistakes as text, and if asked for, answers word by word."""
     right = probabilities.argmax(-1) == data.test.labels
     lengths = np.array([len(tokens.tokens(text, run.config.data.level)) for text in data.test.inputs])
@@ -49,7 +49,7 @@ def examine(run: Run, data: Data, probabilities: np.ndarray, worst: list[int]) -
     )
 
 
-def accuracy_alone(run: Run, data: Data) -> dict[str, float]:
+def accuracy_alone(run: Run, data: LabelledData) -> dict[str, float]:
     """The accuracy that each of several models, which answer together, has without the others on the test split."""
     import keras
 
@@ -94,7 +94,7 @@ def _length_groups(lengths: np.ndarray) -> tuple[np.ndarray, list[str]]:
     return np.searchsorted(edges, lengths), names
 
 
-def mistakes_page(run: Run, data: Data, probabilities: np.ndarray, worst: list[int]) -> str:
+def mistakes_page(run: Run, data: LabelledData, probabilities: np.ndarray, worst: list[int]) -> str:
     """The worst mistakes as HTML: what was read, the darker the more the answer rests on it."""
     texts = [data.test.inputs[row] for row in worst]
     explained = run.config.model.pooling in explanation.EXPLAINED
@@ -131,7 +131,7 @@ def _shaded(words: list[str], weights: np.ndarray, level: str) -> str:
     return ("" if level == "character" else " ").join(spans)
 
 
-def trace(run: Run, data: Data, lengths: np.ndarray) -> Figure:
+def trace(run: Run, data: LabelledData, lengths: np.ndarray) -> Figure:
     """How the answer for some short texts evolves, token by token: each point is the answer to all tokens so far."""
     from ..stages.data import Split
     from ..stages.encoding import encoded, halves

@@ -52,7 +52,7 @@ def predict(
         column = column or getattr(run.config.data, "text_column", "text")
         return score_file(run, file, column, encoding, to, progress(quiet))
     read = explanation.weights(run, given) if explain else []
-    answers = prediction.answers(pd.DataFrame({"text": given}), run.predict(given), run.classes)
+    answers = prediction.answers(pd.DataFrame({"text": given}), run.predict(given), run.names)
     if explain:
         answers["tokens"] = [
             " ".join(f"{word}:{weight:.2f}" for word, weight in zip(*each, strict=True)) for each in read
@@ -66,7 +66,7 @@ def score_file(run: Run, source: Path, column: str, encoding: str, to: Path, con
     The new columns are `predicted`, `probability`, and `p(CLASS)` for each class. The file is read once before, so that
     a broken row is found at once, and every column, as the rows of a .jsonl file may have different ones.
     """
-    added = (*ADDED, *(f"p({name})" for name in run.classes))
+    added = (*ADDED, *(f"p({name})" for name in run.names))
     columns = {name: None for _, row in texts.rows(source, column, encoding) for name in row}
     if taken := [name for name in columns if name in added]:
         raise UsageError(f"--file has a column {taken[0]!r} already, which the answers would replace; rename it.")
@@ -90,7 +90,7 @@ def _scored(run: Run, rows: Iterator[tuple[int, dict[str, Any]]], column: str) -
     """The rows with their answers, some thousand at a time."""
     while held := [row for _, row in islice(rows, CHUNK)]:
         probabilities = run.predict([row[column] for row in held])
-        found = prediction.answers(pd.DataFrame(index=range(len(held))), probabilities, run.classes)
+        found = prediction.answers(pd.DataFrame(index=range(len(held))), probabilities, run.names)
         found = found.rename(columns={"label": "predicted"}).to_dict("records")
         yield [
             {name: _cell(value) for name, value in row.items()} | answer

@@ -13,30 +13,39 @@ from keras_recurrent.pipelines.stages.forecast_model import (
     SegmentDecoder,
     encoded,
     forecasts,
-    in_units,
+    leveled,
     monotone,
-    standardized,
+    on_level,
+    relative,
 )
 
-WINDOW, HORIZON, COLUMNS, TARGETS = 12, 7, 4, (2, 0)
-MEANS, DEVIATIONS = np.array([50.0, -3.0, 2.0, 0.0]), np.array([10.0, 0.5, 4.0, 1.0])
+WINDOW, HORIZON, TARGETS, FEATURES = 12, 7, 2, 3
 LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
-NUMBERS = {"point": 1, "quantiles": len(LEVELS), "gaussian": 2, "student_t": 3}
+NUMBERS = {"point": 1, "quantiles": len(LEVELS), "gaussian": 2, "student_t": 3, "variance": 1}
 
 
 def windows_of(rows=5, seed=0):
-    noise = np.random.default_rng(seed).normal(size=(rows, WINDOW, COLUMNS)).cumsum(axis=1)
-    return (MEANS + DEVIATIONS * noise).astype("float32")
+    """Targets and features, which begin near 0 and wander."""
+    noise = np.random.default_rng(seed).normal(size=(rows, WINDOW, TARGETS + FEATURES)).cumsum(axis=1)
+    return noise.astype("float32")
+
+
+def squares(x):
+    """Windows whose targets are squares."""
+    return np.concatenate([x[..., :TARGETS] ** 2, x[..., TARGETS:]], axis=-1)
 
 
 def model_of(cell="keras.gru", units=6, bidirectional=False, depth=1, **changes):
     """A model with random weights."""
     config = RecurrentModel(cell=cell, units=units, bidirectional=bidirectional, depth=depth)
-    inputs = keras.Input((WINDOW, COLUMNS), name="rows")
-    settings = {"horizon": HORIZON, "targets": TARGETS, "segments": (3,), "means": MEANS, "deviations": DEVIATIONS}
+    inputs = keras.Input((WINDOW, TARGETS + FEATURES), name="rows")
+    parts = inputs[:, :, :TARGETS], [inputs[:, :, TARGETS : TARGETS + 1], inputs[:, :, TARGETS + 1 :]]
+    settings = {"horizon": HORIZON, "segments": (3,)}
     if changes.get("output") == "quantiles":
         settings["quantiles"] = LEVELS
-    model = keras.Model(inputs, forecasts(inputs, config, **settings | changes))
+    if changes.get("output") == "variance":
+        settings["level"] = "mean"
+    model = keras.Model(inputs, forecasts(*parts, config, **settings | changes))
     random = np.random.default_rng(1)
     model.set_weights([random.normal(0, 0.5, weight.shape) for weight in model.get_weights()])
     return model
@@ -46,67 +55,88 @@ def model_of(cell="keras.gru", units=6, bidirectional=False, depth=1, **changes)
 @pytest.mark.parametrize("output", NUMBERS)
 def test_shapes(output, decoder):
     model = model_of(output=output, decoder=decoder, segments=(3, 4), bidirectional=True)
-    shape = (5, HORIZON, 2) if output == "point" else (5, HORIZON, 2, NUMBERS[output])
-    assert model(windows_of()).shape == shape
+    shape = (5, HORIZON, 2) if output in ("point", "variance") else (5, HORIZON, 2, NUMBERS[output])
+    assert model(squares(windows_of())).shape == shape
     assert model.output_shape == (None, *shape[1:])
     assert model.output_names == ["forecast"]
 
 
-@pytest.mark.parametrize("level", ["training", "last", "mean", "revin"])
+@pytest.mark.parametrize("level", ["training", "last", "mean", "seasonal", "revin"])
 def test_levels_and_scales_are_those_of_their_definitions(level):
-    inputs = keras.Input((WINDOW, COLUMNS))
-    x = windows_of()
-    sequences, center, scale = (
-        part.numpy() for part in keras.Model(inputs, standardized(inputs, TARGETS, MEANS, DEVIATIONS, level))(x)
-    )
-    assert sequences.shape == (5, 2, WINDOW, 3)
+    x = windows_of()[..., :TARGETS]
+    sequences, center, scale = map(keras.ops.convert_to_numpy, leveled(x, level, horizon=7, season=3))
+    assert sequences.shape == (5, TARGETS, WINDOW, 1)
     exact = x.astype("float64")
-    for place, column in enumerate(TARGETS):
-        values = exact[:, :, column]
-        mean = {"training": np.full(5, MEANS[column]), "last": values[:, -1]}.get(level, values.mean(axis=1))
-        deviation = values.std(axis=1) if level == "revin" else np.full(5, DEVIATIONS[column])
-        np.testing.assert_allclose(center[:, 0, place], mean, rtol=1e-5)
-        np.testing.assert_allclose(scale[:, 0, place], deviation, rtol=1e-3)
-        np.testing.assert_allclose(sequences[:, place, :, 0], (values - mean[:, None]) / deviation[:, None], atol=1e-3)
-        for other, of_column in enumerate((1, 3), start=1):
-            expected = (exact[:, :, of_column] - MEANS[of_column]) / DEVIATIONS[of_column]
-            np.testing.assert_allclose(sequences[:, place, :, other], expected, atol=1e-4)
+    for target in range(TARGETS):
+        values = exact[:, :, target]
+        taken_off = {"training": np.zeros(5), "last": values[:, -1], "seasonal": values[:, -1]}.get(
+            level, values.mean(axis=1)
+        )
+        put_on = values[:, [9, 10, 11, 9, 10, 11, 9]] if level == "seasonal" else taken_off[:, None]
+        deviation = values.std(axis=1) if level == "revin" else np.ones(5)
+        np.testing.assert_allclose(center[:, :, target], put_on, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(scale[:, 0, target], deviation, rtol=1e-3)
+        expected = (values - taken_off[:, None]) / deviation[:, None]
+        np.testing.assert_allclose(sequences[:, target, :, 0], expected, atol=1e-3)
 
 
-@pytest.mark.parametrize(("level", "follows"), [("last", True), ("mean", True), ("revin", True), ("training", False)])
-def test_forecasts_follow_a_shift_of_the_level(level, follows):
-    model, x = model_of(level=level), windows_of()
-    shift = np.float32([20, 0, 8, 0])
+@pytest.mark.parametrize("level", ["training", "mean"])
+def test_squares_are_read_as_roots_beside_the_typical_one(level):
+    x = windows_of()[..., :TARGETS].astype("float64") ** 2
+    sequences, center, scale = map(keras.ops.convert_to_numpy, relative(np.float32(x), level))
+    typical = x.mean(axis=1) if level == "mean" else np.ones((5, TARGETS))
+    np.testing.assert_allclose(scale[:, 0], typical, rtol=1e-4)
+    np.testing.assert_allclose(sequences[..., 0], np.sqrt(x / typical[:, None]).swapaxes(1, 2), rtol=1e-4)
+    assert not center.any()
+    with pytest.raises(ValueError, match="training or mean"):
+        relative(np.float32(x), "last")
+
+
+def test_a_season_longer_than_the_window_is_refused():
+    with pytest.raises(ValueError, match="A season of 13 steps"):
+        model_of(level="seasonal", season=13)
+
+
+FOLLOWS = {"last": True, "mean": True, "seasonal": True, "revin": True, "training": False}
+
+
+@pytest.mark.parametrize("level", FOLLOWS)
+def test_forecasts_follow_a_shift_of_the_level(level):
+    model, x = model_of(level=level, season=4), windows_of()
+    shift = np.float32([3, -8, 0, 0, 0])
     moved = model(x + shift).numpy() - model(x).numpy()
-    assert np.allclose(moved, shift[list(TARGETS)], atol=1e-3) == follows
+    assert np.allclose(moved, shift[:TARGETS], atol=1e-3) == FOLLOWS[level]
 
 
 def test_revin_follows_a_change_of_scale():
-    model, x = model_of(level="revin", targets=range(COLUMNS)), windows_of()
-    np.testing.assert_allclose(model(3 * x), 3 * model(x).numpy(), rtol=1e-3, atol=1e-2)
+    model, x, scales = model_of(level="revin"), windows_of(), np.float32([3, 3, 1, 1, 1])
+    np.testing.assert_allclose(model(scales * x), 3 * model(x).numpy(), rtol=1e-3, atol=1e-2)
 
 
-def test_units_of_the_data_change_nothing_but_units():
-    """Values, means and deviations times 1,000 make forecasts times 1,000."""
-    x = windows_of()
-    for level in ("training", "last", "mean"):
-        small = model_of(level=level)
-        large = model_of(level=level, means=1000 * MEANS, deviations=1000 * DEVIATIONS)
-        np.testing.assert_allclose(large(1000 * x), 1000 * small(x).numpy(), rtol=1e-4, atol=1)
+def test_a_variance_follows_a_change_of_scale():
+    model, x, scales = model_of(output="variance"), squares(windows_of()), np.float32([9, 9, 1, 1, 1])
+    np.testing.assert_allclose(model(scales * x), 9 * model(x).numpy(), rtol=1e-3)
+
+
+def test_features_count():
+    model, x = model_of(), windows_of()
+    for feature in range(FEATURES):
+        changed = x.copy()
+        changed[:, :, TARGETS + feature] += 1
+        assert np.abs(model(changed).numpy() - model(x).numpy()).max() > 1e-3
 
 
 def test_a_model_fitted_to_ramps_goes_on_at_any_level():
     keras.utils.set_random_seed(0)
     random = np.random.default_rng(0)
     slopes, bases = random.uniform(-1, 1, (256, 1)), random.uniform(0, 100, (256, 1))
-    ramps = (bases + slopes * np.arange(WINDOW + 6))[..., None]
+    ramps = (bases + slopes * np.arange(WINDOW + 6))[..., None] / 5
     inputs = keras.Input((WINDOW, 1))
-    settings = {"horizon": 6, "targets": (0,), "means": ramps.mean((0, 1)), "deviations": np.full(1, 5.0)}
-    y = forecasts(inputs, RecurrentModel(cell="keras.gru", units=16), segments=(3,), **settings)
+    y = forecasts(inputs, [], RecurrentModel(cell="keras.gru", units=16), horizon=6, segments=(3,))
     model = keras.Model(inputs, y)
     model.compile(keras.optimizers.Adam(0.01), "mae")
     model.fit(ramps[:, :WINDOW], ramps[:, WINDOW:], epochs=40, batch_size=32, verbose=0)
-    high = ramps + 500
+    high = ramps + 100
     naive = np.abs(high[:, WINDOW:] - high[:, WINDOW - 1 : WINDOW]).mean()
     assert np.abs(model.predict(high[:, :WINDOW], verbose=0) - high[:, WINDOW:]).mean() < 0.1 * naive
 
@@ -176,14 +206,14 @@ def test_quantiles_that_have_no_order_are_refused(quantiles):
         monotone(np.zeros((1, len(quantiles)), "float32"), quantiles)
 
 
-def test_parameters_are_in_units():
+def test_parameters_are_on_the_level_of_the_window():
     y = np.float32([[[[0.3, -1.0, 2.0]]]])
     center, scale = np.float32([[[100.0]]]), np.float32([[[10.0]]])
     sd = 10 * np.log1p(np.exp(-1.0))
-    np.testing.assert_allclose(in_units(y[..., :2], center, scale, "gaussian")[0, 0, 0], [103, sd], rtol=1e-4)
+    np.testing.assert_allclose(on_level(y[..., :2], center, scale, "gaussian")[0, 0, 0], [103, sd], rtol=1e-4)
     t = [2 + np.log1p(np.exp(0.3)), 90, 10 * np.log1p(np.exp(2.0))]
-    np.testing.assert_allclose(in_units(y, center, scale, "student_t")[0, 0, 0], t, rtol=1e-4)
-    assert in_units(np.full((1, 1, 1, 2), -500.0, "float32"), center, scale, "gaussian").numpy()[..., 1].item() > 0
+    np.testing.assert_allclose(on_level(y, center, scale, "student_t")[0, 0, 0], t, rtol=1e-4)
+    assert on_level(np.full((1, 1, 1, 2), -500.0, "float32"), center, scale, "gaussian").numpy()[..., 1].item() > 0
 
 
 def test_segments_must_divide_the_window():
@@ -198,7 +228,7 @@ def test_dropout_is_on_in_training_alone():
         assert (model(x, training=True).numpy() != model(x, training=True).numpy()).any()
 
 
-@pytest.mark.parametrize("output", NUMBERS)
+@pytest.mark.parametrize("output", ["quantiles", "gaussian", "student_t"])
 def test_a_saved_model_gives_the_same(tmp_path, output):
     model = model_of(output=output, segments=(3, 4), level="revin")
     model.save(tmp_path / "model.keras")
@@ -212,14 +242,16 @@ CASES = [
     {"level": "revin", "output": "student_t", "cell": "keras.lstm"},
     {"level": "training", "output": "gaussian", "cell": "lstm"},
     {"level": "mean", "output": "quantiles", "cell": "min_gru"},
+    {"level": "seasonal", "season": 5},
+    {"level": "mean", "output": "variance"},
 ]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case.values())))
 def test_a_tflite_file_gives_the_same_for_any_number_of_windows(tmp_path, case):
-    model = model_of(means=np.zeros(COLUMNS), deviations=np.ones(COLUMNS), **case)
+    model = model_of(**case)
     export_tflite(model, tmp_path / "model.tflite", signatures="sequence")
     run = Interpreter(str(tmp_path / "model.tflite")).get_signature_runner("sequence")
-    x = (windows_of(5) - MEANS.astype("float32")) / DEVIATIONS.astype("float32")
+    x = squares(windows_of(5))
     for rows in (x, x[:1], np.concatenate([x, x])):
         np.testing.assert_allclose(run(rows=rows)["forecast"], model(rows), atol=1e-5)

@@ -8,7 +8,7 @@ from keras_recurrent.pipelines.cells import CELLS, layer_class
 from keras_recurrent.pipelines.config import RecurrentModel
 from keras_recurrent.pipelines.mnist_rows import RowsConfig, RowsData, build
 from keras_recurrent.pipelines.stages.classification import Loss
-from keras_recurrent.pipelines.stages.data import Data, Split
+from keras_recurrent.pipelines.stages.data import LabelledData, Split
 from keras_recurrent.pipelines.stages.model import classifier
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 4, 6), np.uint8)
@@ -23,7 +23,7 @@ def model_of(data=None, positions=("label",), precision="float32", **model):
     config = RowsConfig(
         pipeline="mnist_rows", preset="sample", data=RowsData(**data or {}), model=RecurrentModel(**model)
     )
-    return build(config, Data(split, split, split, tuple("0123456789"), positions), precision)
+    return build(config, LabelledData(split, split, split, tuple("0123456789"), positions=positions), precision)
 
 
 def sigmoid(x):

@@ -9,7 +9,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from keras_recurrent.pipelines.errors import DataError
 from keras_recurrent.pipelines.metrics import classification
-from keras_recurrent.pipelines.stages.data import Data, Split
+from keras_recurrent.pipelines.stages.data import LabelledData, Split
 from keras_recurrent.pipelines.text import baselines as text_baselines
 
 BASELINES = (text_baselines.tfidf_unigrams, text_baselines.tfidf_bigrams, text_baselines.nbsvm)
@@ -35,7 +35,7 @@ def made(level, classes, seed=0, size=180):
 
 
 def data_of(level, classes, names=("a", "b", "c")):
-    return Data(*(made(level, classes, seed) for seed in range(3)), names[:classes])
+    return LabelledData(*(made(level, classes, seed) for seed in range(3)), names[:classes])
 
 
 def texts_of(*texts):
@@ -58,7 +58,7 @@ def test_learns_what_the_classes_say(baseline, classes, level):
 @pytest.mark.parametrize("baseline", BASELINES)
 def test_a_class_without_training_texts_has_probability_zero(baseline):
     data = data_of("word", 3)
-    of_two = Data(data.train[data.train.labels != 1], data.validation, data.test, (*data.classes, "never"))
+    of_two = LabelledData(data.train[data.train.labels != 1], data.validation, data.test, (*data.classes, "never"))
     probabilities = baseline(of_two)
     assert (probabilities[:, [1, 3]] == 0).all()
     others = data.test.labels != 1
@@ -70,16 +70,16 @@ def test_a_class_without_training_texts_has_probability_zero(baseline):
 def test_empty_texts(baseline, level):
     data = data_of(level, 2)
     nothing = Split(texts_of("", " \n"), np.array([0, 1]))
-    probabilities = baseline(Data(data.train, data.validation, nothing, data.classes), level=level)
+    probabilities = baseline(LabelledData(data.train, data.validation, nothing, data.classes), level=level)
     np.testing.assert_allclose(probabilities.sum(1), 1)
     with pytest.raises(DataError, match=f"training texts are all empty: none has a {level}"):
-        baseline(Data(nothing, nothing, data.test, data.classes), level=level)
+        baseline(LabelledData(nothing, nothing, data.test, data.classes), level=level)
 
 
 @pytest.mark.parametrize("baseline", BASELINES)
 def test_answers_do_not_depend_on_the_labels_of_the_test(baseline):
     data = data_of("word", 2)
-    turned = Data(data.train, data.validation, Split(data.test.inputs, 1 - data.test.labels), data.classes)
+    turned = LabelledData(data.train, data.validation, Split(data.test.inputs, 1 - data.test.labels), data.classes)
     np.testing.assert_array_equal(baseline(data), baseline(turned))
 
 
@@ -96,7 +96,7 @@ def test_words_and_marks():
 def test_counts_equal_scikit_learn(bigrams):
     train = texts_of("a b a b", "b, a!", "", "c c c")
     test = texts_of("a b d a b", "d e", "")
-    data = Data(
+    data = LabelledData(
         Split(train, np.array([0, 1, 0, 1])), Split(test, np.zeros(3, int)), Split(test, np.zeros(3, int)), "ab"
     )
     theirs = CountVectorizer(tokenizer=text_baselines.tokens, token_pattern=None, ngram_range=(1, 1 + bigrams))
@@ -151,7 +151,7 @@ def test_probabilities_rise_with_the_decision_values(monkeypatch):
     monkeypatch.setattr(text_baselines, "STRENGTHS_OF_MACHINE", (0.1,))
     monkeypatch.setattr(text_baselines, "SHARES", (0.25,))
     data = data_of("word", 2)
-    data = Data(data.train, data.validation, data.test[:170], data.classes)
+    data = LabelledData(data.train, data.validation, data.test[:170], data.classes)
     probabilities = text_baselines.nbsvm(data)
     (decisions,) = [values for (_, _, shape), values in kept.items() if shape[0] == 170]
     order = np.argsort(decisions[:, 1])
@@ -171,6 +171,8 @@ def test_the_scale_finds_the_one_that_made_the_labels():
 def test_settings_are_chosen_on_the_validation_split():
     labels, known = np.array([0, 1, 1]), np.array([0, 2])
     right, sure = np.array([[0.6, 0.4], [0.4, 0.6], [0.4, 0.6]]), np.array([[0.9, 0.1], [0.1, 0.9], [0.1, 0.9]])
-    data = Data(Split(np.empty(2), known), Split(np.empty(3), known[labels]), Split(np.empty(1), np.array([0])), "abc")
+    data = LabelledData(
+        Split(np.empty(2), known), Split(np.empty(3), known[labels]), Split(np.empty(1), np.array([0])), "abc"
+    )
     answers = [(1 - sure, np.array([[0.1, 0.9]])), (right, np.array([[0.2, 0.8]])), (sure, np.array([[0.3, 0.7]]))]
     np.testing.assert_array_equal(text_baselines._best(answers, labels, known, data), [[0.3, 0, 0.7]])

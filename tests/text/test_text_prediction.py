@@ -42,9 +42,9 @@ def test_texts_are_named_with_the_probability_of_each_class(predict, either):
     run = runs.open(either.path)
     expected = run.predict(TEXTS)
     assert [answer["text"] for answer in answers] == TEXTS
-    assert [answer["label"] for answer in answers] == [run.classes[best] for best in expected.argmax(-1)]
+    assert [answer["label"] for answer in answers] == [run.names[best] for best in expected.argmax(-1)]
     for answer, probabilities in zip(answers, expected, strict=True):
-        assert [answer[f"p({name})"] for name in run.classes] == pytest.approx(probabilities.tolist(), abs=1e-6)
+        assert [answer[f"p({name})"] for name in run.names] == pytest.approx(probabilities.tolist(), abs=1e-6)
         assert answer["probability"] == pytest.approx(probabilities.max(), abs=1e-6)
 
 

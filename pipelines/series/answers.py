@@ -1,0 +1,72 @@
+"""What a model or a baseline answers, as numbers that can be compared: standardised, the centre, losses by window.
+
+Answers are in the units of the data, `[n, horizon, targets]`, or `[n, horizon, targets, quantiles]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .splits import SeriesData, WindowExamples
+from .windows import Windows
+
+LEAST_VARIANCE = 0.01
+"""Of the usual one: what a baseline forecasts at least, since a variance of 0 is infinitely wrong."""
+
+
+def standardized(data: SeriesData, test: WindowExamples, answers: np.ndarray) -> np.ndarray:
+    """Answers as standardised numbers, of the same shape."""
+    answers, series = np.asarray(answers, np.float64), test.windows.series
+    if answers.ndim == 3:
+        return data.scale.from_units(answers, series)
+    places = range(answers.shape[-1])
+    return np.stack([data.scale.from_units(answers[..., place], series) for place in places], axis=-1)
+
+
+def center(answers: np.ndarray, quantiles: tuple[float, ...]) -> np.ndarray:
+    """The forecast itself, `[n, horizon, targets]`: of quantiles the median."""
+    return answers[..., quantiles.index(0.5)] if answers.ndim == 4 else answers
+
+
+def beside_median(levels: tuple[float, ...]) -> list[tuple[int, float]]:
+    """The quantiles but for the median, and their places."""
+    return [(place, level) for place, level in enumerate(levels) if level != 0.5]
+
+
+def intervals_of(levels: tuple[float, ...]) -> dict[int, tuple[int, int]]:
+    """The central intervals among quantiles: per cent, and the places of their ends.
+
+    >>> intervals_of((0.05, 0.25, 0.5, 0.75, 0.95))
+    {90: (0, 4), 50: (1, 3)}
+    """
+    places = {round(level, 6): place for place, level in enumerate(levels)}
+    pairs = {level: round(1 - level, 6) for level in places if level < 0.5}
+    return {round(100 * (high - low)): (places[low], places[high]) for low, high in pairs.items() if high in places}
+
+
+def losses(config: Any, data: SeriesData, answers: np.ndarray) -> np.ndarray:
+    """The loss that counts of each number, `[n, horizon, targets]`: squared error, or QLIKE; NaN where no answer is."""
+    y = data.test.labels.astype(np.float64)
+    point = center(standardized(data, data.test, answers), config.model.quantiles)
+    return np.log(point) + y / point if config.data.target == "volatility" else np.square(point - y)
+
+
+def in_units(baseline: Callable[[Windows, Windows], np.ndarray], data: SeriesData) -> np.ndarray:
+    """What a baseline, which knows standardised numbers alone, answers for the test split."""
+    z = baseline(data.train.windows, data.test.windows)
+    if data.scale.target == "volatility":
+        z = np.maximum(z, LEAST_VARIANCE)
+    return data.scale.in_units(z, data.test.windows.series)
+
+
+def every_kth(
+    baseline: Callable[[Windows, Windows], tuple[np.ndarray, np.ndarray]], train: Windows, test: Windows
+) -> np.ndarray:
+    """The forecasts of a baseline that takes some windows only, NaN for the others."""
+    forecasts, rows = baseline(train, test)
+    answers = np.full((len(test), *forecasts.shape[1:]), np.nan)
+    answers[rows] = forecasts
+    return answers
