@@ -126,7 +126,8 @@ class ForecastModel(RecurrentModel):
     level: Level = "last"
     """What is taken off each window and put on its forecast, so that the network learns what a naive forecast misses:
     the `last` value, the `mean` of the window, the `seasonal` values of its last season, its mean and deviation
-    (`revin`, Kim et al. 2022), or nothing but the mean of the `training` part. A volatility has `mean` or `training`."""
+    (`revin`, Kim et al. 2022), or nothing but the mean of the `training` part. A volatility has `mean` or
+    `training`."""
     segments: tuple[PositiveInt, ...] = (1,)
     """Steps that the recurrence reads at once (Lin et al. 2023, arXiv 2308.11200); each must divide the window. With
     several lengths, as many networks read the window, and the mean of their forecasts counts."""

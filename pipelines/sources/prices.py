@@ -12,10 +12,10 @@ from .series import Series
 
 
 def load() -> Series:
-    """Loads 1,047 trading days of one series, `GOOG`, with the columns of the file, as `series.load` gives them.
+    """Loads 1,047 trading days of one series, `GOOG`, with the columns of Yahoo Finance, as `series.load` gives them.
 
-    The index `date` is the day. Prices `open`, `high`, `low`, `close` and `adj_close` (the last adjusted for splits and
-    dividends; there were none, so that it is `close`) are in US dollars; `volume` is the number of shares traded.
+    The index `date` is the day. Prices `Open`, `High`, `Low`, `Close` and `Adj Close` (the last adjusted for splits and
+    dividends; there were none, so that it is `Close`) are in US dollars; `Volume` is the number of shares traded.
 
     Raises:
         DataError: If matplotlib was installed without its sample data.
@@ -23,7 +23,7 @@ def load() -> Series:
     Example:
 
     >>> table = load().tables["GOOG"]
-    >>> table.shape, float(table["close"].iloc[0])
+    >>> table.shape, float(table["Close"].iloc[0])
     ((1047, 6), 100.34)
     """
     from matplotlib import cbook
@@ -35,5 +35,5 @@ def load() -> Series:
             f"matplotlib's sample data goog.npz can't be read ({error.strerror or error}); install matplotlib with pip."
         ) from None
     index = pd.DatetimeIndex(rows["date"].astype("M8[us]"), name="date")
-    names = [name for name in rows.dtype.names if name != "date"]
-    return Series({"GOOG": pd.DataFrame({name: rows[name].astype(float) for name in names}, index=index)}, ())
+    columns = {name.replace("_", " ").title(): rows[name].astype(float) for name in rows.dtype.names if name != "date"}
+    return Series({"GOOG": pd.DataFrame(columns, index=index)}, ())

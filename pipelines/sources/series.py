@@ -142,7 +142,7 @@ def _same_columns(found: dict[str, Rows], named: tuple[str, ...]) -> list[str]:
         if set(rows.table) != set(first.table):
             raise DataError(
                 f"{rows.path} has the columns {', '.join(rows.table)}, but {first.path} has {', '.join(first.table)}; "
-                "set data.columns to those that all files have."
+                "name those that all files have in data.targets and data.features."
             )
     for column in named:
         if column not in first.table:

@@ -163,7 +163,7 @@ def _cells(path: Path, form: Form, treatments: Treatments) -> tuple[np.ndarray, 
     wanted = {"data.date_column": form.date_column}
     if form.series_column:
         wanted["data.series_column"] = form.series_column
-    wanted |= {f"data.columns[{number}]": name for number, name in enumerate(form.columns or ())}
+    wanted |= {f"data.targets, data.features: {name}": name for name in form.columns or ()}
     delimiter = max(",;\t", key=next(lines(path, form.encoding), "").count)
     blanks = SimpleNamespace(add=lambda kind, place: treatments.add(kind, f"{place} of {path.name}"))
     numbers, rows = [], []
@@ -197,7 +197,7 @@ def _values(
             if found is None:
                 options = " or ".join(_spellings(cells[row]))
                 advice = (
-                    f"if numbers are written so, set {options}" if options else "correct it, or set other data.columns"
+                    f"if numbers are written so, set {options}" if options else "correct it, or leave the column out of data.targets and data.features"
                 )
                 raise DataError(f"{place}: {cells[row]!r} is no number; {advice}.")
             if np.isinf(found):

@@ -59,7 +59,7 @@ def forecasts(
         use_cudnn: As in `recurrent_stack`.
 
     Returns:
-        float32 `[batch, horizon, targets]`, named `forecast`; but for the output `point` with an axis more, of the
+        float32 `[batch, horizon, targets]`, named `standardized_forecast`; but for `point` and `variance` with an axis more, of the
         quantiles or the parameters.
 
     Raises:
@@ -90,7 +90,7 @@ def forecasts(
             scales.append(ops.reshape(every, (-1, targets.shape[-1], horizon, numbers)))
     y = layers.Average(name="average")(scales) if len(scales) > 1 else scales[0]
     y = on_level(ops.transpose(y, (0, 2, 1, 3)), center, scale, output, quantiles)
-    return layers.Identity(dtype="float32", name="forecast")(y)
+    return layers.Identity(dtype="float32", name="standardized_forecast")(y)
 
 
 def leveled(

@@ -14,18 +14,18 @@ def test_the_table_has_the_numbers_of_the_file():
         rows = archive["price_data"]
     found = prices.load()
     (table,) = found.tables.values()
-    assert list(table) == ["open", "high", "low", "close", "volume", "adj_close"]
+    assert list(table) == ["Open", "High", "Low", "Close", "Volume", "Adj Close"]
     assert found.notes == ()
     for row, (stamp, values) in zip(rows, table.iterrows(), strict=True):
         assert stamp == pd.Timestamp(row["date"].item())
-        assert values.tolist() == [float(row[name]) for name in table]
+        assert values.tolist() == [float(row[name.lower().replace(" ", "_")]) for name in table]
 
 
 def test_it_is_what_a_file_of_the_same_rows_gives(tmp_path):
     found = prices.load()
     found.tables["GOOG"].to_csv(tmp_path / "GOOG.csv")
-    names = ("open", "high", "low", "close", "adj_close")
-    read = series.load(tmp_path / "GOOG.csv", "date", None, positive=names, not_negative=("volume",))
+    names = ("Open", "High", "Low", "Close", "Adj Close")
+    read = series.load(tmp_path / "GOOG.csv", "date", None, positive=names, not_negative=("Volume",))
     assert read.notes == ()
     pd.testing.assert_frame_equal(read.tables["GOOG"], found.tables["GOOG"])
 
@@ -35,8 +35,8 @@ def test_known_days():
     table = prices.load().tables["GOOG"]
     assert table.loc["2004-08-19"].tolist() == [100.0, 104.06, 95.96, 100.34, 22351900.0, 100.34]
     assert [day.day_name() for day in table.index[[0, -1]]] == ["Thursday", "Tuesday"]
-    assert (table["low"] <= table[["open", "close"]].min(axis=1)).all()
-    assert (table["high"] >= table[["open", "close"]].max(axis=1)).all()
+    assert (table["Low"] <= table[["Open", "Close"]].min(axis=1)).all()
+    assert (table["High"] >= table[["Open", "Close"]].max(axis=1)).all()
     assert series.frequency(table) == pd.Timedelta(days=1)
 
 

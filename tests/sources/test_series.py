@@ -430,7 +430,7 @@ def test_series_that_do_not_fit_together(file, tmp_path, refused):
     refused(tmp_path / "x", "'b' has a row every 1:00:00", "'a' every 1 day")
     file("y/a.csv", GOOD)
     file("y/b.csv", DAILY)
-    refused(tmp_path / "y", "b.csv has the columns close, volume", "a.csv has close", "data.columns")
+    refused(tmp_path / "y", "b.csv has the columns close, volume", "a.csv has close", "data.targets")
     assert list(load(tmp_path / "y", ("close",)).tables) == ["a", "b"]
     file("y/a.csv", "date,volume,close\n2016-01-04,1,10\n2016-01-05,2,11\n")
     assert {tuple(table) for table in load(tmp_path / "y").tables.values()} == {("volume", "close")}

@@ -58,7 +58,7 @@ def test_shapes(output, decoder):
     shape = (5, HORIZON, 2) if output in ("point", "variance") else (5, HORIZON, 2, NUMBERS[output])
     assert model(squares(windows_of())).shape == shape
     assert model.output_shape == (None, *shape[1:])
-    assert model.output_names == ["forecast"]
+    assert model.output_names == ["standardized_forecast"]
 
 
 @pytest.mark.parametrize("level", ["training", "last", "mean", "seasonal", "revin"])
@@ -254,4 +254,4 @@ def test_a_tflite_file_gives_the_same_for_any_number_of_windows(tmp_path, case):
     run = Interpreter(str(tmp_path / "model.tflite")).get_signature_runner("sequence")
     x = squares(windows_of(5))
     for rows in (x, x[:1], np.concatenate([x, x])):
-        np.testing.assert_allclose(run(rows=rows)["forecast"], model(rows), atol=1e-5)
+        np.testing.assert_allclose(run(rows=rows)["standardized_forecast"], model(rows), atol=1e-5)
