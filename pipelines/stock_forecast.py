@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
@@ -22,8 +21,8 @@ from . import cli
 from .config import Config, DataSection, Evaluation, FullPath, Rate, RecurrentModel, Training
 from .errors import UsageError, did_you_mean
 from .pipeline import Pipeline
-from .series import answers, baselines, findings, prediction, splits
-from .series.features import CALENDAR, NOT_NEGATIVE, OF_POSITIVE, Feature
+from .series import answers, baselines, findings, prediction, reading, splits
+from .series.features import CALENDAR, Feature
 from .series.scales import Target
 from .series.splits import SeriesData
 from .sources import prices, series, yahoo
@@ -249,30 +248,7 @@ def _source(data: SeriesSection) -> series.Series:
         if data.end is None:
             raise UsageError("data: source 'yahoo' needs data.end, the day after the last one: --set data.end=DATE.")
         return yahoo.load(data.tickers, data.start, data.end, data.path, data.adjusted)
-    return read_csv(data, data.path)
-
-
-def read_csv(data: SeriesSection, path: Path) -> series.Series:
-    """Series from CSV files, read as the configuration says; columns that nothing needs are left unread."""
-    of = {kinds: [f.column for f in data.features if f.kind in kinds] for kinds in (OF_POSITIVE, NOT_NEGATIVE)}
-    targets = data.targets or ()
-    positive = dict.fromkeys([*(targets if data.target != "level" else ()), *of[OF_POSITIVE], *data.positive])
-    not_negative = [c for c in dict.fromkeys([*of[NOT_NEGATIVE], *data.not_negative]) if c not in positive]
-    needed = dict.fromkeys([*targets, *(f.column for f in data.features if f.column), *positive, *not_negative])
-    return series.load(
-        path,
-        data.date_column,
-        tuple(needed) if targets else None,
-        series_column=data.series_column,
-        date_format=data.date_format,
-        timezone=data.timezone,
-        decimal=data.decimal,
-        thousands=data.thousands,
-        encoding=data.encoding,
-        missing=data.missing,
-        positive=tuple(positive),
-        not_negative=tuple(not_negative),
-    )
+    return reading.load(data, data.path)
 
 
 def _fit_features(data: SeriesSection, stack: splits.Stack, rows: list[slice]) -> tuple[np.ndarray, np.ndarray]:

@@ -14,6 +14,7 @@ from ..console import table
 from ..errors import DataError, UsageError
 from ..files import write_text
 from ..prediction import Json, To, refuse_existing
+from . import reading
 from .answers import beside_median, center, intervals_of
 from .calendar import minutes, next_dates
 
@@ -70,11 +71,10 @@ def forecast(run: Run, path: Path, horizon: int) -> tuple[pd.DataFrame, list[Any
     Raises:
         DataError: If the file is not usable, a series is too short, or the model does not know it.
     """
-    from .. import stock_forecast
     from .plots import Fan
 
     config, about = run.config, read_about(run)
-    found = stock_forecast.read_csv(config.data, path)
+    found = reading.load(config.data, path)
     tables, panels = [], []
     for name, rows in found.tables.items():
         inputs = {key: value for key, value in one_window(name, rows, about, path).items() if key in about["inputs"]}

@@ -197,7 +197,9 @@ def _values(
             if found is None:
                 options = " or ".join(_spellings(cells[row]))
                 advice = (
-                    f"if numbers are written so, set {options}" if options else "correct it, or leave the column out of data.targets and data.features"
+                    f"if numbers are written so, set {options}"
+                    if options
+                    else "correct it, or leave the column out of data.targets and data.features"
                 )
                 raise DataError(f"{place}: {cells[row]!r} is no number; {advice}.")
             if np.isinf(found):

@@ -59,8 +59,8 @@ def forecasts(
         use_cudnn: As in `recurrent_stack`.
 
     Returns:
-        float32 `[batch, horizon, targets]`, named `standardized_forecast`; but for `point` and `variance` with an axis more, of the
-        quantiles or the parameters.
+        float32 `[batch, horizon, targets]`, named `standardized_forecast`; of quantiles and of distributions with an
+        axis more, for quantiles or parameters.
 
     Raises:
         ValueError: If a length of segments does not divide the window, or the quantiles are not those of `monotone`.
