@@ -21,7 +21,7 @@ from . import cli
 from .config import Config, DataSection, Evaluation, FullPath, Rate, RecurrentModel, Training
 from .errors import UsageError, did_you_mean
 from .pipeline import Pipeline
-from .series import answers, baselines, findings, prediction, reading, splits
+from .series import answers, baselines, direction, findings, prediction, reading, splits
 from .series.features import CALENDAR, Feature
 from .series.scales import Target
 from .series.splits import SeriesData
@@ -86,8 +86,9 @@ class SeriesSection(DataSection):
     targets: tuple[str, ...] | None = None
     """Columns that are forecast; null for all."""
     target: Target = "level"
-    """What of them is learned: the `level`; the `log_return`, from which prices are rebuilt; or the `volatility`, the
-    expected size (root mean square) of the log return of each step to come."""
+    """What of them is learned: the `level`; the `log_return`, from which prices are rebuilt; the `direction`, a
+    probability that a step to come is above the last known value; or the `volatility`, the expected size (root mean
+    square) of the log return of each step to come."""
     features: tuple[Feature, ...] = ()
     """What the network reads beside the targets."""
     positive: tuple[str, ...] = ()
@@ -188,8 +189,10 @@ class ForecastConfig(Config):
             wrong = f"model.level seasonal needs data.season of 2 to {data.window} steps (data.window)"
         elif data.target == "volatility" and model.level not in ("mean", "training"):
             wrong = f"data.target volatility needs model.level mean or training, not {model.level}"
-        elif data.target == "volatility" and model.output != "point":
-            wrong = "data.target volatility is a number itself; set model.output=point"
+        elif data.target in ("direction", "volatility") and model.output != "point":
+            wrong = f"data.target {data.target} is a number itself; set model.output=point"
+        elif data.target == "direction" and (model.level != "last" or data.window < 2):
+            wrong = "data.target direction needs model.level last, and data.window of 2 or more"
         elif data.target != "level" and not data.targets:
             wrong = f"data.target {data.target} needs data.targets, columns of positive numbers"
         elif data.validation + data.test >= 1:
@@ -277,7 +280,7 @@ def build(config: ForecastConfig, data: SeriesData, precision: str) -> keras.Mod
         segments=model.segments,
         decoder=model.decoder,
         final_dropout=model.final_dropout,
-        output="variance" if config.data.target == "volatility" else model.output,
+        output=learned(config),
         quantiles=model.quantiles,
         dtype=precision,
         use_cudnn=not config.training.jit_compile,
@@ -291,8 +294,13 @@ def finish(config: ForecastConfig, data: SeriesData, model: keras.Model) -> kera
 
     from .stages.forecast_inputs import forecasts_in_units
 
-    answers = forecasts_in_units(model, data.scale, config.model.output, config.model.quantiles)
-    return keras.Model(model.input, answers, name="stock_forecast")
+    units = forecasts_in_units(model, data.scale, learned(config), config.model.quantiles)
+    return keras.Model(model.input, units, name="stock_forecast")
+
+
+def learned(config: ForecastConfig) -> str:
+    """What the network gives, as `forecast_model.forecasts` calls it."""
+    return {"volatility": "variance", "direction": "direction"}.get(config.data.target, config.model.output)
 
 
 def chosen_baselines(config: ForecastConfig) -> dict[str, Callable[[SeriesData], np.ndarray]]:
@@ -302,6 +310,9 @@ def chosen_baselines(config: ForecastConfig) -> dict[str, Callable[[SeriesData],
     mean price of the training part would be none.
     """
     data, average = config.data, min(config.evaluation.average, config.data.window)
+    if data.target == "direction":
+        every = (direction.most_frequent, direction.after_the_last, direction.logistic)
+        return {baseline.__name__: partial(answers.in_units, baseline) for baseline in every}
     chosen = {
         "last_value": baselines.last_value,
         "moving_average": partial(baselines.moving_average, steps=average),
@@ -329,6 +340,7 @@ def about_data(config: ForecastConfig) -> str:
     what = {
         "level": "",
         "log_return": ", learned as log returns, from which the values are rebuilt",
+        "direction": ": of these the probability of being above the last known value",
         "volatility": ": of these the volatility, the root mean square of the log return of each step",
     }[data.target]
     columns = ", ".join(data.targets) if data.targets else "all columns"
@@ -357,7 +369,7 @@ PIPELINE = Pipeline(
         "Knows what the past of its series tells, and nothing of news; prices are next to unforecastable, and a score "
         "that equals the last value's is what an efficient market leaves. No investment advice."
     ),
-    primary=lambda config: "qlike" if config.data.target == "volatility" else "mse",
+    primary=lambda config: {"volatility": "qlike", "direction": "log_loss"}.get(config.data.target, "mse"),
     about_data=about_data,
     loading=LOADING,
     config=ForecastConfig,

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from . import direction
 from .splits import SeriesData, WindowExamples
 from .windows import Windows
 
@@ -48,10 +49,17 @@ def intervals_of(levels: tuple[float, ...]) -> dict[int, tuple[int, int]]:
 
 
 def losses(config: Any, data: SeriesData, answers: np.ndarray) -> np.ndarray:
-    """The loss that counts of each number, `[n, horizon, targets]`: squared error, or QLIKE; NaN where no answer is."""
+    """The loss that counts of each number, `[n, horizon, targets]`: squared error, QLIKE or log loss; NaN where none is."""
+    if config.data.target == "direction":
+        return direction.log_loss(direction.risen(data.test.windows), answers)
     y = data.test.labels.astype(np.float64)
     point = center(standardized(data, data.test, answers), config.model.quantiles)
     return np.log(point) + y / point if config.data.target == "volatility" else np.square(point - y)
+
+
+def naive_of(config: Any) -> str:
+    """The baseline that a forecast must beat to be of use."""
+    return {"direction": "most_frequent", "volatility": "moving_average"}.get(config.data.target, "last_value")
 
 
 def in_units(baseline: Callable[[Windows, Windows], np.ndarray], data: SeriesData) -> np.ndarray:

@@ -26,13 +26,14 @@ def parts(data: SeriesData, count: int) -> list[np.ndarray]:
     return [np.flatnonzero((first >= span[0]) & (first <= span[-1])) for span in spans]
 
 
-def scores(run: Run, data: SeriesData, of_each: dict[str, np.ndarray]) -> list[dict[str, Any]]:
-    """The mean loss of the model and of the last value in each part, and that of the network trained for it.
+def scores(run: Run, data: SeriesData, of_each: dict[str, np.ndarray], naive: str) -> list[dict[str, Any]]:
+    """The mean loss of the model and of the naive forecast in each part, and that of the network trained for it.
 
     Args:
         run: Of the model; networks that are trained anew lie in its folder `backtest`.
         data: Its splits.
         of_each: Losses `[n, horizon, targets]` of the model and the baselines.
+        naive: Which of these is the naive forecast.
     """
     found = []
     for number, rows in enumerate(parts(data, run.config.evaluation.windows)):
@@ -42,7 +43,7 @@ def scores(run: Run, data: SeriesData, of_each: dict[str, np.ndarray]) -> list[d
             "to": text(dates[:, 0].max()),
             "windows": len(rows),
             "model": float(of_each["model"][rows].mean()),
-            "last_value": float(of_each["last_value"][rows].mean()),
+            naive: float(of_each[naive][rows].mean()),
         }
         if run.config.evaluation.refit:
             part["refitted"] = part["model"] if number == 0 else float(refitted(run, data, rows, number).mean())

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 
 from ..pipeline import Findings
+from ..plots import reliability
 from . import backtest, plots
-from .answers import beside_median, center, intervals_of, losses, standardized
+from .answers import beside_median, center, intervals_of, losses, naive_of, standardized
+from .direction import risen
 from .significance import by_date
 from .splits import SeriesData, WindowExamples
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 PANELS = 6
 MOST_SERIES = 50
 STEPS = (1, 2, 3, 5, 10, 20, 24, 48, 96, 192, 336, 720)
+LOSSES = {"mse": "squared error", "qlike": "QLIKE", "log_loss": "log loss"}
 KNOWN = 4
 """A fan shows so many times the horizon of known steps, and 30 at least."""
 
@@ -34,38 +37,43 @@ def examine(run: Run, data: SeriesData, answers: np.ndarray, beside: dict[str, n
     """
     of_each = {name: losses(run.config, data, each) for name, each in {"model": answers, **beside}.items()}
     by_step = {name: np.nanmean(each, axis=(0, 2)) for name, each in of_each.items()}
-    naive = of_each["last_value"]
-    against = by_date((naive - of_each["model"]).mean(axis=(1, 2)), data.test.origins)
-    metric = "QLIKE" if run.primary == "qlike" else "squared error"
+    naive = naive_of(run.config)
+    against = by_date((of_each[naive] - of_each["model"]).mean(axis=(1, 2)), data.test.origins)
+    names = (run.config.model.cell, naive.replace("_", " "))
     figures = {
-        "forecasts": plots.fans(fans(run, data, answers)),
         "error_by_step": plots.error_by_step(by_step, run.primary),
         "cumulated_difference": plots.cumulated_difference(
-            np.unique(data.test.origins), against, (run.config.model.cell, "last value"), metric
+            np.unique(data.test.origins), against, names, LOSSES[run.primary]
         ),
     }
+    if run.config.data.target == "direction":
+        p, came = answers.reshape(-1), risen(data.test.windows).reshape(-1)
+        figures["calibration"] = reliability(np.stack([1 - p, p], axis=-1), came.astype(int))
+    else:
+        figures["forecasts"] = plots.fans(fans(run, data, answers))
     if answers.ndim == 4:
         figures["interval_calibration"] = calibration(run, data, answers)
     steps = [step for step in STEPS if step <= len(by_step["model"])]
     details: dict[str, Any] = {
         "by_step": {name: {str(step): float(each[step - 1]) for step in steps} for name, each in by_step.items()},
-        "backtest": backtest.scores(run, data, of_each),
+        "backtest": backtest.scores(run, data, of_each, naive),
     }
     if len(data.names) > 1:
-        details["by_target"] = groups(of_each, data.names, lambda each, place: each[:, :, place])
+        details["by_target"] = groups(of_each, naive, data.names, lambda each, place: each[:, :, place])
     if 1 < len(data.stack.names) <= MOST_SERIES:
         series = data.test.windows.series
         tested = {name: number for number, name in enumerate(data.stack.names) if (series == number).any()}
         numbers = list(tested.values())
-        details["by_series"] = groups(of_each, tuple(tested), lambda each, place: each[series == numbers[place]])
+        details["by_series"] = groups(of_each, naive, tuple(tested), lambda each, place: each[series == numbers[place]])
     return Findings(details, figures, predictions=predictions(run, data, answers))
 
 
-def groups(of_each: dict[str, np.ndarray], names: tuple[str, ...], part: Any) -> dict[str, dict[str, float]]:
-    """The mean loss of the model and of the last value in each group."""
-    shown = ("model", "last_value")
+def groups(
+    of_each: dict[str, np.ndarray], naive: str, names: tuple[str, ...], part: Any
+) -> dict[str, dict[str, float]]:
+    """The mean loss of the model and of the naive forecast in each group."""
     return {
-        group: {name: float(np.nanmean(part(of_each[name], place))) for name in shown}
+        group: {name: float(np.nanmean(part(of_each[name], place))) for name in ("model", naive)}
         for place, group in enumerate(names)
     }
 
@@ -130,14 +138,17 @@ def predictions(run: Run, data: SeriesData, answers: np.ndarray) -> pd.DataFrame
     """A row for each forecast step, from every h-th window of each series, so that each date stands once.
 
     Columns: `series`, `made_on` (the last known date), `date`, `target`, `actual`, `forecast`, and the quantiles beside
-    the median, which is the forecast.
+    the median, which is the forecast. Of a direction, `actual` is 1 if the value is above that of `made_on`.
     """
     test = data.test
     horizon, quantiles = test.windows.horizon, run.config.model.quantiles
     order = [np.flatnonzero(test.windows.series == number)[::horizon] for number in np.unique(test.windows.series)]
     rows = np.concatenate(order)
     part = test[rows]
-    actual = data.scale.in_units(part.labels.astype(float), part.windows.series)
+    if data.scale.target == "direction":
+        actual = risen(part.windows).astype(float)
+    else:
+        actual = data.scale.in_units(part.labels.astype(float), part.windows.series)
     forecast = center(answers[rows], quantiles)
     n, h, t = actual.shape
     names = np.array(data.stack.names, dtype=object)[part.windows.series]

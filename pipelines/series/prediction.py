@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MODEL = "forecast.json"
 KNOWN = 60
+CURVES = ("level", "log_return")
+"""Targets whose forecasts go on with the curve that is known."""
 PANELS = 6
 
 
@@ -42,6 +44,10 @@ def predict(
     if horizon is not None and horizon > trained:
         raise UsageError(
             f"--horizon {horizon}: the run was trained for {trained} step(s); train one with data.horizon."
+        )
+    if plot is not None and run.config.data.target not in CURVES:
+        raise UsageError(
+            f"--plot: a {run.config.data.target} does not go on with the curve of the values; leave it out."
         )
     forecasts, panels, notes = forecast(run, path, horizon or trained)
     for note in notes:
@@ -91,7 +97,7 @@ def forecast(run: Run, path: Path, horizon: int) -> tuple[pd.DataFrame, list[Any
                 pairs = intervals_of(quantiles).items()
                 ends = {nominal / 100: (of_target[:, low], of_target[:, high]) for nominal, (low, high) in pairs}
             tables.append(pd.DataFrame(columns))
-            if about["target"] != "volatility":
+            if about["target"] in CURVES:
                 known = rows[target].iloc[-max(KNOWN, 4 * horizon) :]
                 panel = (known.index.to_numpy(), known.to_numpy(), dates, None, point[:, place], ends)
                 panels.append(Fan(f"{name}: {target}", *panel))

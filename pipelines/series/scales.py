@@ -1,4 +1,4 @@
-"""The numbers that a network forecasts: standardised levels, returns or squared returns; and the way back to units."""
+"""The numbers that a network reads and forecasts: standardised levels, returns, squares; and the way back to units."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import DataError
 
-Target = Literal["level", "log_return", "volatility"]
+Target = Literal["level", "log_return", "direction", "volatility"]
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Scale:
     """What standardises the targets of each series, fitted on its training rows.
 
     With the target `level` a value x is `(x - mean) / deviation`. With `log_return` it is `log x`, less its mean, by
-    the root mean square of the log returns from row to row: a change of 1 is a usual move. With `volatility` it is the
-    squared log return, by its mean.
+    the root mean square of the log returns from row to row: a change of 1 is a usual move; so with `direction`, whose
+    forecasts are probabilities. With `volatility` it is the squared log return, by its mean.
 
     The functions take the functions of NumPy, or of `keras.ops` for the model itself.
 
@@ -50,13 +50,13 @@ class Scale:
         match self.target:
             case "level":
                 return (x - mean) / deviation
-            case "log_return":
+            case "log_return" | "direction":
                 return (xp.log(x) - mean) / deviation
             case "volatility":
                 return xp.square(xp.log(x[:, 1:] / x[:, :-1])) / deviation
 
     def in_units(self, z: Any, series: Any, xp: ModuleType = np) -> Any:
-        """Forecasts in the units of the data: values; or, of squared returns, their roots.
+        """Forecasts in the units of the data: values; of squared returns, their roots; probabilities as they are.
 
         Args:
             z: Standardised forecasts `[n, horizon, targets]`.
@@ -69,6 +69,8 @@ class Scale:
                 return z * deviation + mean
             case "log_return":
                 return xp.exp(z * deviation + mean)
+            case "direction":
+                return z
             case "volatility":
                 return xp.sqrt(z * deviation)
 
@@ -80,6 +82,8 @@ class Scale:
                 return (forecasts - mean) / deviation
             case "log_return":
                 return (np.log(forecasts) - mean) / deviation
+            case "direction":
+                return forecasts
             case "volatility":
                 return np.square(forecasts) / deviation
 
@@ -115,7 +119,7 @@ def fit(rows: list[np.ndarray], target: Target, names: tuple[str, ...], columns:
         match target:
             case "level":
                 means.append(x.mean(0))
-            case "log_return":
+            case "log_return" | "direction":
                 means.append(np.log(x).mean(0))
             case "volatility":
                 means.append(np.zeros(x.shape[1]))

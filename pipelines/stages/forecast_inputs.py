@@ -58,7 +58,7 @@ def network_inputs(
 
 def forecasts_in_units(model: keras.Model, scale: Scale, output: str, quantiles: Sequence[float]) -> keras.KerasTensor:
     """The standardised forecasts of a model in units, named `forecast`, or `quantiles`."""
-    name = "forecast" if output == "point" else "quantiles"
+    name = "quantiles" if output in ("quantiles", "gaussian", "student_t") else "forecast"
     return InUnits(output, quantiles, **of_scale(scale), name=name)(model.output, model.input.get("series"))
 
 
@@ -176,6 +176,8 @@ def distribution_quantiles(z: keras.KerasTensor, output: str, quantiles: Sequenc
             each = [z[..., 0] + z[..., 1] * NormalDist().inv_cdf(level) for level in quantiles]
         case "student_t":
             each = [z[..., 1] + z[..., 2] * student_quantile(z[..., 0], level) for level in quantiles]
+        case "direction":
+            return z[..., 0]
         case _:
             return z
     return ops.stack(each, axis=-1)

@@ -16,8 +16,8 @@ from ..config import RecurrentModel
 from .model import recurrent_stack
 
 Level = Literal["training", "last", "mean", "seasonal", "revin"]
-Output = Literal["point", "quantiles", "gaussian", "student_t", "variance"]
-NUMBERS = {"point": 1, "gaussian": 2, "student_t": 3, "variance": 1}
+Output = Literal["point", "quantiles", "gaussian", "student_t", "variance", "direction"]
+NUMBERS = {"point": 1, "gaussian": 2, "student_t": 3, "variance": 1, "direction": 1}
 """How many numbers an output has for one step; of quantiles as many as levels."""
 
 
@@ -217,7 +217,7 @@ def on_level(
     `point`: one number. `quantiles`: those of `monotone`. `gaussian`: mean, and standard deviation `softplus(y)`.
     `student_t`: degrees of freedom `2 + softplus(y)`, so that there is a variance, location, and scale `softplus(y)`
     (softplus as in DeepAR, Salinas et al. 2020, International Journal of Forecasting 36). `variance`: the scale times
-    `exp(y)`.
+    `exp(y)`. `direction`: the probability `s(y)` of a step above the level, and that level beside it.
 
     Args:
         y: `[batch, horizon, targets, numbers]`.
@@ -241,6 +241,8 @@ def on_level(
             parts = [center + scale * y[..., :1], scale * positive(y[..., 1:])]
         case "student_t":
             parts = [2 + positive(y[..., :1]), center + scale * y[..., 1:2], scale * positive(y[..., 2:])]
+        case "direction":
+            parts = [ops.sigmoid(y), center + ops.zeros_like(y)]
         case _:
             raise ValueError(f"There is no output {output!r}.")
     return ops.concatenate(parts, axis=-1)

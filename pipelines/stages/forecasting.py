@@ -16,14 +16,14 @@ from ..config import Config
 from ..errors import DataError
 from ..pipeline import Findings
 from ..runs import Run
+from ..series import direction as of_directions
 from ..series import scores as of_series
-from ..series.answers import center, intervals_of, losses, standardized
+from ..series.answers import center, intervals_of, losses, naive_of, standardized
 from ..series.significance import block_bootstrap, by_date, diebold_mariano
 from ..series.splits import SeriesData
 
 MONITOR, MODE = "val_loss", "min"
 CLASSES = False
-NAIVE = "last_value"
 ABOUT_METRICS = {
     "mse": "mean squared error of the standardised values, lower is better",
     "mae": "mean absolute error of the standardised values, lower is better",
@@ -32,6 +32,8 @@ ABOUT_METRICS = {
     "rmsse": "root mean squared error beside that of the same, lower is better",
     "smape": "symmetric mean absolute percentage error, 0 to 2, lower is better",
     "qlike": "log v + r^2 / v of the forecast variance v and the squared return r^2, lower is better (Patton 2011)",
+    "log_loss": "of the probability of having risen, in nats, lower is better; 0.6931 knows nothing",
+    "brier": "mean squared error of the probability of having risen, lower is better; 0.25 knows nothing",
     "skill": "1 less the squared error beside that of the last value; below 0 is worse than it",
     "direction_accuracy": "share of the steps whose change from the last known value has the right sign",
     "direction_mcc": "Matthews' correlation of these signs, 0 is chance",
@@ -44,8 +46,8 @@ ABOUT_METRICS |= {f"coverage_{level}": f"share of values within the {level}% int
 
 def compiled(config: Config) -> dict[str, Any]:
     """Loss of the training, for `compile`."""
-    if config.data.target == "volatility":
-        return {"loss": qlike}
+    if config.data.target in ("volatility", "direction"):
+        return {"loss": {"volatility": qlike, "direction": direction}[config.data.target]}
     match config.model.output:
         case "point":
             return {"loss": config.training.loss}
@@ -60,6 +62,12 @@ def compiled(config: Config) -> dict[str, Any]:
 def qlike(w: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
     """log v + w / v of squares w that are forecast as v (Patton 2011, Journal of Econometrics 160)."""
     return tf.math.log(v) + w / v
+
+
+def direction(y: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
+    """The cross-entropy of having risen above the last known value, in nats; it stands beside the probability."""
+    p, last = tf.clip_by_value(parameters[..., 0], 1e-6, 1 - 1e-6), parameters[..., 1]
+    return -tf.where(y > last, tf.math.log(p), tf.math.log1p(-p))
 
 
 def pinball(quantiles: tuple[float, ...]) -> Callable:
@@ -97,6 +105,8 @@ def score(config: Config, data: SeriesData, answers: np.ndarray) -> dict[str, fl
     """
     rows = np.isfinite(answers).reshape(len(answers), -1).all(axis=1)
     test, answers = data.test[rows], answers[rows]
+    if config.data.target == "direction":
+        return of_directions.scores(of_directions.risen(test.windows), answers)
     y, z = test.labels.astype(np.float64), standardized(data, test, answers)
     point = center(z, config.model.quantiles)
     known = test.windows.values[test.windows.starts + test.windows.window - 1].astype(np.float64)[:, None]
@@ -177,7 +187,8 @@ def judge(run: Run, data: SeriesData, answers: np.ndarray, beside: dict[str, np.
         "baselines": of_baselines,
         "references": {},
         "beats_baselines": all(better.values()),
-        "beats_last_value": better[NAIVE],
+        "naive": naive_of(config),
+        "beats_naive": better[naive_of(config)],
         "comparisons": {name: compared(data, of_each["model"], of_each[name]) for name in beside},
         **found.details,
     }
@@ -210,15 +221,16 @@ def compared(data: SeriesData, of_model: np.ndarray, of_baseline: np.ndarray) ->
 
 
 def headline(scores: dict[str, Any]) -> str:
-    """What must stand first: whether the network beats the last value."""
-    primary = scores["primary"]
-    beside = f"({primary} {scores['test'][primary]:.4f}, last value {scores['baselines'][NAIVE][primary]:.4f})"
-    if not scores["beats_last_value"]:
-        return f"**The network does NOT beat the last value** {beside}: repeat what is known rather than use it."
-    found = scores["comparisons"][NAIVE]
-    chance = f"Diebold-Mariano p {found['p_value']:.2g}" if "p_value" in found else "too few windows for a test"
+    """What must stand first: whether the network beats the naive forecast."""
+    naive, primary = scores["naive"], scores["primary"]
+    name = f"the {naive.replace('_', ' ')}"
+    beside = f"({primary} {scores['test'][primary]:.4f}, {name} {scores['baselines'][naive][primary]:.4f})"
+    if not scores["beats_naive"]:
+        return f"**The network does NOT beat {name}** {beside}: take that rather than the network."
+    found = scores["comparisons"][naive]
+    chance = f"Diebold-Mariano p {_chance(found)}" if "p_value" in found else "too few windows for a test"
     sure = "" if found.get("p_value", 1) < 0.05 else " This may be chance."
-    return f"**The network beats the last value** {beside}; {chance}.{sure}"
+    return f"**The network beats {name}** {beside}; {chance}.{sure}"
 
 
 def tables(scores: dict[str, Any]) -> str:
