@@ -212,4 +212,4 @@ def rounded(value: Any, digits: int = 6) -> Any:
         return [rounded(item, digits) for item in value]
     if isinstance(value, np.ndarray):
         return rounded(value.tolist(), digits)
-    return round(value, digits) if isinstance(value, float) else value
+    return round(value, digits) + 0.0 if isinstance(value, float) else value  # no -0.0

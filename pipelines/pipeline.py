@@ -83,7 +83,7 @@ class Pipeline:
     """What turns raw inputs into those of `build`, if the model does not take raw ones: it is in model.keras and in the
     SavedModel, and not in the TFLite files."""
     finish: Callable[[Config, Data, keras.Model], keras.Model] = as_it_is
-    """What turns the answers that are trained, such as standardised numbers, into those of model.keras and the exported
-    files, without more weights."""
+    """What turns the answers of the trained model, such as standardised numbers, into those of model.keras and the
+    exported files, without more weights."""
     write_beside: Callable[[Run, Path], None] = lambda run, folder: None
     """Writes what the TFLite files need beside them."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import keras
 
 Share = Annotated[float, Field(gt=0, lt=1)]
-Level = Literal["training", "last", "mean", "seasonal", "revin"]
+Level = Literal["training", "last", "walk", "mean", "seasonal", "revin"]
 Quantile = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -125,9 +125,9 @@ class ForecastModel(RecurrentModel):
 
     level: Level = "last"
     """What is taken off each window and put on its forecast, so that the network learns what a naive forecast misses:
-    the `last` value, the `mean` of the window, the `seasonal` values of its last season, its mean and deviation
-    (`revin`, Kim et al. 2022), or nothing but the mean of the `training` part. A volatility has `mean` or
-    `training`."""
+    the `last` value, that and the usual size of a change in the window (`walk`), the `mean` of the window, the
+    `seasonal` values of its last season, its mean and deviation (`revin`, Kim et al. 2022), or nothing but the mean of
+    the `training` part. A volatility has `mean` or `training`."""
     segments: tuple[PositiveInt, ...] = (1,)
     """Steps that the recurrence reads at once (Lin et al. 2023, arXiv 2308.11200); each must divide the window. With
     several lengths, as many networks read the window, and the mean of their forecasts counts."""
@@ -139,6 +139,8 @@ class ForecastModel(RecurrentModel):
     """What is forecast: a number, quantiles, or a distribution, whose quantiles are given."""
     quantiles: tuple[Quantile, ...] = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
     """Which quantiles, rising, with 0.5 among them; if there are any."""
+    calibrated: bool = False
+    """Whether quantiles are stretched so that on the validation as many values lie below each as its level says."""
     series_embedding: PositiveInt | None = None
     """Numbers that stand for a series, learned and read at every step; null for none."""
 
@@ -146,6 +148,8 @@ class ForecastModel(RecurrentModel):
     def _quantiles_rise(self) -> ForecastModel:
         if list(self.quantiles) != sorted(set(self.quantiles)) or 0.5 not in self.quantiles:
             raise PydanticCustomError("together", "model.quantiles must rise and hold 0.5")
+        if self.calibrated and self.output == "point":
+            raise PydanticCustomError("together", "model.calibrated is of intervals; set model.output=quantiles")
         return self
 
 
@@ -187,6 +191,8 @@ class ForecastConfig(Config):
             wrong = f"model.segments {unfit[0]} does not divide data.window {data.window}"
         elif model.level == "seasonal" and not 1 < data.season <= data.window:
             wrong = f"model.level seasonal needs data.season of 2 to {data.window} steps (data.window)"
+        elif model.level in ("walk", "revin") and data.window < 2:
+            wrong = f"model.level {model.level} needs data.window of 2 or more"
         elif data.target == "volatility" and model.level not in ("mean", "training"):
             wrong = f"data.target volatility needs model.level mean or training, not {model.level}"
         elif data.target in ("direction", "volatility") and model.output != "point":
@@ -292,9 +298,11 @@ def finish(config: ForecastConfig, data: SeriesData, model: keras.Model) -> kera
     """Puts the forecasts into the units of the data, distributions as quantiles."""
     import keras
 
-    from .stages.forecast_inputs import forecasts_in_units
+    from .stages.forecast_inputs import calibrated, forecasts_in_units
 
-    units = forecasts_in_units(model, data.scale, learned(config), config.model.quantiles)
+    given = learned(config), config.model.quantiles
+    stretches = calibrated(model, data, *given) if config.model.calibrated else ()
+    units = forecasts_in_units(model, data.scale, *given, stretches)
     return keras.Model(model.input, units, name="stock_forecast")
 
 
@@ -324,7 +332,7 @@ def chosen_baselines(config: ForecastConfig) -> dict[str, Callable[[SeriesData],
         chosen["drift"] = baselines.drift
     if 1 < data.season <= data.window:
         chosen["seasonal_naive"] = partial(baselines.seasonal_naive, season=data.season)
-    if config.evaluation.theta_seconds and data.window >= max(4, 2 * data.season):
+    if data.target != "volatility" and config.evaluation.theta_seconds and data.window >= max(4, 2 * data.season):
         settings = {"season": data.season, "seconds": config.evaluation.theta_seconds}
         chosen["theta"] = partial(answers.every_kth, partial(baselines.theta, **settings))
     return {name: partial(answers.in_units, baseline) for name, baseline in chosen.items()}

@@ -49,7 +49,10 @@ def intervals_of(levels: tuple[float, ...]) -> dict[int, tuple[int, int]]:
 
 
 def losses(config: Any, data: SeriesData, answers: np.ndarray) -> np.ndarray:
-    """The loss that counts of each number, `[n, horizon, targets]`: squared error, QLIKE or log loss; NaN where none is."""
+    """The loss that counts of each number, `[n, horizon, targets]`: squared error, QLIKE or log loss.
+
+    It is NaN where there is no answer.
+    """
     if config.data.target == "direction":
         return direction.log_loss(direction.risen(data.test.windows), answers)
     y = data.test.labels.astype(np.float64)

@@ -56,10 +56,41 @@ def network_inputs(
     return inputs, targets, parts
 
 
-def forecasts_in_units(model: keras.Model, scale: Scale, output: str, quantiles: Sequence[float]) -> keras.KerasTensor:
+def forecasts_in_units(
+    model: keras.Model, scale: Scale, output: str, quantiles: Sequence[float], stretches: Sequence[float] = ()
+) -> keras.KerasTensor:
     """The standardised forecasts of a model in units, named `forecast`, or `quantiles`."""
     name = "quantiles" if output in ("quantiles", "gaussian", "student_t") else "forecast"
-    return InUnits(output, quantiles, **of_scale(scale), name=name)(model.output, model.input.get("series"))
+    layer = InUnits(output, quantiles, stretches, **of_scale(scale), name=name)
+    return layer(model.output, model.input.get("series"))
+
+
+def calibrated(model: keras.Model, data: SeriesData, output: str, quantiles: Sequence[float]) -> list[float]:
+    """The stretches with which as many values of the validation lie below each quantile as its level says.
+
+    It is the calibration of conformalised quantile regression (Romano, Patterson, Candès 2019, arXiv 1905.03222), by a
+    factor where that adds a constant, since the width of intervals changes with the volatility.
+
+    Args:
+        model: Trained, with standardised answers.
+        data: With the validation split.
+        output: As in `forecast_model.forecasts`.
+        quantiles: Their levels.
+
+    Returns:
+        One for each quantile, 1 for the median, none below 0.
+    """
+    answers = model.predict(data.validation.inputs, batch_size=256, verbose=0)
+    z = ops.convert_to_numpy(distribution_quantiles(ops.convert_to_tensor(answers), output, quantiles))
+    median = z[..., list(quantiles).index(0.5)]
+    stretches = []
+    for place, level in enumerate(quantiles):
+        if level == 0.5:
+            stretches.append(1.0)
+            continue
+        ratios = (data.validation.labels - median) / (z[..., place] - median)
+        stretches.append(max(0.0, float(np.quantile(ratios, max(level, 1 - level)))))
+    return stretches
 
 
 def of_scale(scale: Scale) -> dict[str, Any]:
@@ -135,11 +166,13 @@ class InUnits(_Scaled):
     """Standardised forecasts, or their distributions, in the units of the data, `Scale.in_units`.
 
     Distributions become quantiles: those of a normal one are `mean + deviation q`, those of Student's t
-    `location + scale q`, with q the quantile of the standard one.
+    `location + scale q`, with q the quantile of the standard one. Quantiles are moved away from the median, or towards
+    it, by `stretches`.
 
     Args:
         output: As in `forecast_model.forecasts`.
         quantiles: Which quantiles a distribution becomes.
+        stretches: For each quantile, by how much its distance from the median is multiplied; none leaves them.
         target: As in `Scale`.
         means: `[series][targets]`.
         deviations: `[series][targets]`.
@@ -152,19 +185,27 @@ class InUnits(_Scaled):
         `(batch, horizon, targets)`, or `(batch, horizon, targets, quantiles)`.
     """
 
-    def __init__(self, output: str, quantiles: Sequence[float], **kwargs: Any) -> None:
+    def __init__(self, output: str, quantiles: Sequence[float], stretches: Sequence[float] = (), **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.output_kind, self.quantiles = output, tuple(quantiles)
+        self.output_kind, self.quantiles, self.stretches = output, tuple(quantiles), tuple(stretches)
 
     def call(self, z: keras.KerasTensor, series: keras.KerasTensor | None = None) -> keras.KerasTensor:
         z = distribution_quantiles(z, self.output_kind, self.quantiles)
         if z.ndim == 3:
             return self.scale.in_units(z, series, ops)
+        if self.stretches:
+            middle = self.quantiles.index(0.5)
+            median = z[..., middle : middle + 1]
+            z = median + (z - median) * np.float32(self.stretches)
         each = [self.scale.in_units(z[..., place], series, ops) for place in range(len(self.quantiles))]
         return ops.stack(each, axis=-1)
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"output": self.output_kind, "quantiles": self.quantiles}
+        return super().get_config() | {
+            "output": self.output_kind,
+            "quantiles": self.quantiles,
+            "stretches": self.stretches,
+        }
 
 
 def distribution_quantiles(z: keras.KerasTensor, output: str, quantiles: Sequence[float]) -> keras.KerasTensor:

@@ -15,7 +15,7 @@ from keras import layers, ops
 from ..config import RecurrentModel
 from .model import recurrent_stack
 
-Level = Literal["training", "last", "mean", "seasonal", "revin"]
+Level = Literal["training", "last", "walk", "mean", "seasonal", "revin"]
 Output = Literal["point", "quantiles", "gaussian", "student_t", "variance", "direction"]
 NUMBERS = {"point": 1, "gaussian": 2, "student_t": 3, "variance": 1, "direction": 1}
 """How many numbers an output has for one step; of quantiles as many as levels."""
@@ -99,10 +99,11 @@ def leveled(
     """Each target without its level and scale.
 
     The level is the mean of the training part, which is 0 (`training`), the last value of the window (`last`: NLinear,
-    Zeng et al. 2023, arXiv 2205.13504), or its mean (`mean`); the scale is 1. `seasonal` puts the values of the last
-    season on the forecasts, so that what the seasonal naive forecast misses is learned, and takes the last value off
-    the window. `revin` takes mean and standard deviation from the window (reversible instance normalisation, Kim et al.
-    2022, ICLR, without its learned part).
+    Zeng et al. 2023, arXiv 2205.13504), or its mean (`mean`); the scale is 1. `walk` takes the last value, and as scale
+    the root mean square of the changes from step to step in the window, as of a random walk. `seasonal` puts the values
+    of the last season on the forecasts, so that what the seasonal naive forecast misses is learned, and takes the last
+    value off the window. `revin` takes mean and standard deviation from the window (reversible instance normalisation,
+    Kim et al. 2022, ICLR, without its learned part).
 
     Args:
         x: `[batch, window, targets]`, standardised.
@@ -121,14 +122,15 @@ def leveled(
     match level:
         case "training":
             pass
-        case "last" | "seasonal":
+        case "last" | "walk" | "seasonal":
             center = x[:, -1:]
         case "mean" | "revin":
             center = ops.mean(x, axis=1, keepdims=True)
         case _:
             raise ValueError(f"There is no level {level!r}.")
-    if level == "revin":
-        scale = ops.sqrt(ops.mean(ops.square(x - center), axis=1, keepdims=True) + 1e-5)
+    if level in ("revin", "walk"):
+        spread = x - center if level == "revin" else x[:, 1:] - x[:, :-1]
+        scale = ops.sqrt(ops.mean(ops.square(spread), axis=1, keepdims=True) + 1e-5)
     sequences = per_target((x - center) / scale)
     if level == "seasonal":
         if season > x.shape[1]:

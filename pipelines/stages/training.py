@@ -52,9 +52,9 @@ def train(run: Run, data: Data, console: Console) -> None:
     if checkpoint.epochs < settings.epochs and not checkpoint.stopped:
         _fit(run, data, model, checkpoint, ShowProgress(console, steps, settings.epochs, checkpoint.epochs))
     best = run.path / "checkpoints" / BEST
-    final = run.pipeline.finish(run.config, data, run.pipeline.build(run.config, data, "float32"))
-    final = with_encoder(final, run.pipeline.encoder(run.config, data))
-    assign(final.weights, read(best)["variables"], best)
+    trained = run.pipeline.build(run.config, data, "float32")
+    assign(trained.weights, read(best)["variables"], best)
+    final = with_encoder(run.pipeline.finish(run.config, data, trained), run.pipeline.encoder(run.config, data))
     run.write_names(data.names)
     with files.whole(run.path / "model.keras") as temporary:
         final.save(temporary)

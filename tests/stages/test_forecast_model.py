@@ -61,7 +61,7 @@ def test_shapes(output, decoder):
     assert model.output_names == ["standardized_forecast"]
 
 
-@pytest.mark.parametrize("level", ["training", "last", "mean", "seasonal", "revin"])
+@pytest.mark.parametrize("level", ["training", "last", "walk", "mean", "seasonal", "revin"])
 def test_levels_and_scales_are_those_of_their_definitions(level):
     x = windows_of()[..., :TARGETS]
     sequences, center, scale = map(keras.ops.convert_to_numpy, leveled(x, level, horizon=7, season=3))
@@ -69,11 +69,12 @@ def test_levels_and_scales_are_those_of_their_definitions(level):
     exact = x.astype("float64")
     for target in range(TARGETS):
         values = exact[:, :, target]
-        taken_off = {"training": np.zeros(5), "last": values[:, -1], "seasonal": values[:, -1]}.get(
-            level, values.mean(axis=1)
+        taken_off = {"training": np.zeros(5), "mean": values.mean(axis=1), "revin": values.mean(axis=1)}.get(
+            level, values[:, -1]
         )
         put_on = values[:, [9, 10, 11, 9, 10, 11, 9]] if level == "seasonal" else taken_off[:, None]
-        deviation = values.std(axis=1) if level == "revin" else np.ones(5)
+        changes = np.sqrt(np.square(np.diff(values)).mean(axis=1))
+        deviation = {"revin": values.std(axis=1), "walk": changes}.get(level, np.ones(5))
         np.testing.assert_allclose(center[:, :, target], put_on, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(scale[:, 0, target], deviation, rtol=1e-3)
         expected = (values - taken_off[:, None]) / deviation[:, None]
@@ -97,7 +98,7 @@ def test_a_season_longer_than_the_window_is_refused():
         model_of(level="seasonal", season=13)
 
 
-FOLLOWS = {"last": True, "mean": True, "seasonal": True, "revin": True, "training": False}
+FOLLOWS = {"last": True, "walk": True, "mean": True, "seasonal": True, "revin": True, "training": False}
 
 
 @pytest.mark.parametrize("level", FOLLOWS)
@@ -108,8 +109,9 @@ def test_forecasts_follow_a_shift_of_the_level(level):
     assert np.allclose(moved, shift[:TARGETS], atol=1e-3) == FOLLOWS[level]
 
 
-def test_revin_follows_a_change_of_scale():
-    model, x, scales = model_of(level="revin"), windows_of(), np.float32([3, 3, 1, 1, 1])
+@pytest.mark.parametrize("level", ["walk", "revin"])
+def test_forecasts_follow_a_change_of_scale(level):
+    model, x, scales = model_of(level=level), windows_of(), np.float32([3, 3, 1, 1, 1])
     np.testing.assert_allclose(model(scales * x), 3 * model(x).numpy(), rtol=1e-3, atol=1e-2)
 
 
