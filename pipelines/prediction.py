@@ -89,7 +89,7 @@ def show(answers: pd.DataFrame, keys: tuple[str, ...], to: Path | None, as_json:
         table(list(shown.columns), decimals.itertuples(index=False))
 
 
-def refuse_existing(to: Path | None) -> None:
+def refuse_existing(to: Path | None, option: str = "--to") -> None:
     """Raises a UsageError if there is something where answers are to be written."""
     if to is not None and to.exists():
-        raise UsageError(f"--to {to} exists and is left as it is; choose another file.")
+        raise UsageError(f"{option} {to} exists and is left as it is; choose another file.")

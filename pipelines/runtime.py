@@ -222,9 +222,8 @@ class Forecaster:
             if dates is None or len(dates) != len(values):
                 raise ValueError("The model reads the calendar: give the date of each row.")
             inputs["minutes"] = minutes(np.asarray(dates, "datetime64[s]"))[-self.rows :][None]
+        self._check_series(series)
         if "series" in self._inputs:
-            if series not in self.series:
-                raise ValueError(f"The model knows no series {series!r}; it knows {', '.join(self.series)}.")
             inputs["series"] = np.array([self.series.index(series)], np.int32)
         (answer,) = self._run(**inputs).values()
         return answer[0]
@@ -238,13 +237,24 @@ class Forecaster:
             row: `[columns]`, of the step after the last one.
             date: Of the row, for a model that reads the calendar.
             series: Which series, if the model knows several; each is remembered by itself.
+
+        Raises:
+            ValueError: If the row has another shape, or no series has that name; it is not kept then.
         """
+        row = np.asarray(row, np.float32)
+        if row.shape != (len(self.columns),):
+            raise ValueError(f"A row has the columns {', '.join(self.columns)}, not the shape {row.shape}.")
+        self._check_series(series)
         known = self._known.setdefault(series, deque(maxlen=self.rows))
-        known.append((np.asarray(row, np.float32), np.datetime64(date or 0, "s")))
+        known.append((row, np.datetime64(date or 0, "s")))
         if len(known) < self.rows:
             return None
         rows, dates = zip(*known, strict=True)
         return self.forecast(np.stack(rows), np.array(dates) if date is not None else None, series)
+
+    def _check_series(self, series: str | None) -> None:
+        if "series" in self._inputs and series not in self.series:
+            raise ValueError(f"The model knows no series {series!r}; it knows {', '.join(self.series)}.")
 
     def reset(self) -> None:
         """Forgets all rows that `step` was given."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, to_jsonable_python
 
 from . import catalogue
 from .config import Config, DataSection
@@ -170,7 +170,8 @@ def _drop_unused(schema: type[Config], values: dict[str, Any], layers: typing.Se
             mine = layer.values.get("data")
             if not (layer.typed and isinstance(mine, dict) and key in mine):
                 continue
-            if mine[key] != section.model_fields[key].default:
+            default = section.model_fields[key].default
+            if to_jsonable_python(mine[key]) != to_jsonable_python(default):  # as a run's config.yaml has it
                 users = " or ".join(sorted(section.only_for[key]))
                 raise UsageError(
                     f"data.{key} ({layer.origin[f'data.{key}']}): the source {source!r} does not use it; "

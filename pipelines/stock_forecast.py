@@ -201,6 +201,10 @@ class ForecastConfig(Config):
             wrong = "data.target direction needs model.level last, and data.window of 2 or more"
         elif data.target != "level" and not data.targets:
             wrong = f"data.target {data.target} needs data.targets, columns of positive numbers"
+        elif "int8" in self.export.quantization:
+            wrong = "export.quantization int8 is too coarse for forecasts; leave it out"
+        elif data.targets and len(set(data.targets)) < len(data.targets):
+            wrong = f"data.targets names a column twice: {', '.join(data.targets)}"
         elif data.validation + data.test >= 1:
             wrong = "data.validation and data.test leave nothing for training"
         if wrong:
@@ -264,7 +268,7 @@ def _fit_features(data: SeriesSection, stack: splits.Stack, rows: list[slice]) -
     """Means and deviations of the features in the training rows of each series, `[series, features]`."""
     from .stages.forecast_inputs import fit_features
 
-    return fit_features(data.features, stack.columns, [stack.values[part] for part in rows])
+    return fit_features(data.features, stack.columns, [stack.values[part] for part in rows], stack.names)
 
 
 def build(config: ForecastConfig, data: SeriesData, precision: str) -> keras.Model:
@@ -358,17 +362,17 @@ def about_data(config: ForecastConfig) -> str:
 
 
 LOADING = """run = runs.open("FOLDER_OF_THIS_FILE")
-inputs = {"values": values}        # [n, rows, columns] as in the file; and "minutes", "series" where the model has them
-forecasts = run.predict(inputs)
+inputs = {"values": values}        # [n, rows, columns]; and "minutes" [n, rows], "series" [n] if the model has them
+forecasts = run.predict(inputs)    # export/forecast.json says which, and what the columns and series are
 
 import tensorflow as tf                                    # with TensorFlow alone
 
 serve = tf.saved_model.load("export/saved_model/1").signatures["serving_default"]
-answers = serve(values=tf.constant(values))
+answers = serve(**{name: tf.constant(value) for name, value in inputs.items()})
 
 from keras_recurrent.pipelines.runtime import Forecaster       # with NumPy and the TFLite runtime alone
 
-Forecaster("export/model.tflite").forecast(values, dates)"""
+Forecaster("export/model.tflite").forecast(values[0], dates[0])   # dates [n, rows], datetime64"""
 
 PIPELINE = Pipeline(
     name="stock_forecast",

@@ -36,6 +36,7 @@ def check_export(
     class_names=None,
     lower_is_better=False,
     classes=True,
+    least_size=1.0,
 ):
     """Runs exported artefacts on the test set, and compares them with the scores of the Keras model.
 
@@ -61,6 +62,7 @@ def check_export(
             indices) of its highest scores.
         lower_is_better: Whether a lower primary metric is the better one.
         classes: Whether the last axis of the scores holds classes, of which the highest is the label.
+        least_size: Tolerances are multiplied with the largest value of an output, or with this if it is larger.
 
     Returns:
         Dict `{"rows": rows, "artifacts": {kind: {...}}}` that JSON can hold. Each artefact has `path`, `bytes`,
@@ -101,12 +103,12 @@ def check_export(
                 calls, entry["milliseconds_per_example"] = run_alone(kind, path, inputs_path, rows)
                 outputs = {call: _last_steps(_select(results, expected), expected) for call, results in calls.items()}
                 worst_row = _measure(entry, outputs["whole"], expected, score)
-                problems = _repetition_problems(outputs) + _step_problems(kind, outputs)
+                problems = _repetition_problems(outputs, least_size) + _step_problems(kind, outputs, least_size)
                 if score and classes:
                     problems += _label_problems(calls["whole"].get("labels"), outputs["whole"][SCORES], class_names)
                 if kind in FLOAT_KINDS:
-                    problems += _score_problems(entry, outputs["whole"], expected)
-                    problems += _class_problems(entry, outputs["whole"], expected) if classes else []
+                    problems += _score_problems(entry, outputs["whole"], expected, least_size)
+                    problems += _class_problems(entry, outputs["whole"], expected, least_size) if classes else []
                 elif score:
                     problems += _metric_problems(entry, float(reference[primary]), primary, lower_is_better)
                 else:
@@ -177,7 +179,7 @@ def _measure(entry, outputs, expected, score):
     return row
 
 
-def _repetition_problems(calls):
+def _repetition_problems(calls, least_size):
     """What must not change: a second call, and the batch size."""
     problems = []
     for name, whole in calls["whole"].items():
@@ -186,41 +188,43 @@ def _repetition_problems(calls):
         for batch_size in (1, 7):
             other = calls[f"by_{batch_size}"][name]
             difference = _difference(other, whole[: len(other)]).max()
-            if not difference <= BATCH_TOLERANCE * _size(whole):
+            if not difference <= BATCH_TOLERANCE * _size(whole, least_size):
                 problems.append(f"In batches of {batch_size} the {name} differ by {difference:.2g}.")
     return problems
 
 
-def _step_problems(kind, calls):
+def _step_problems(kind, calls, least_size):
     """Where the signature `step` answers otherwise than `sequence`; quantised ones may round in other places."""
     problems = []
     for name, stepped in calls.get("steps", {}).items():
         whole = calls["whole"][name].astype("float64")
         differences = np.abs(stepped - whole[: len(stepped)])
         if kind in FLOAT_KINDS:
-            differs = not differences.max() <= BATCH_TOLERANCE * _size(whole)
+            differs = not differences.max() <= BATCH_TOLERANCE * _size(whole, least_size)
         else:
-            differs = not np.sqrt(np.mean(differences**2)) <= DISTANCES[kind] * _spread(whole) + ROUNDING * _size(whole)
+            differs = not np.sqrt(np.mean(differences**2)) <= DISTANCES[kind] * _spread(whole) + ROUNDING * _size(
+                whole, least_size
+            )
         if differs:
             problems.append(f"Step by step the {name} differ from those of the whole by {differences.max():.2g}.")
     return problems
 
 
-def _score_problems(entry, outputs, expected):
+def _score_problems(entry, outputs, expected, least_size):
     problems = []
     tolerance = entry["tolerance"]
     for name, wanted in expected.items():
-        difference, allowed = _difference(outputs[name], wanted).max(), tolerance * _size(wanted)
+        difference, allowed = _difference(outputs[name], wanted).max(), tolerance * _size(wanted, least_size)
         if difference > allowed:
             problems.append(f"The {name} differ by {difference:.2g}, more than {allowed:g}.")
     return problems
 
 
-def _class_problems(entry, outputs, expected):
+def _class_problems(entry, outputs, expected, least_size):
     """Rows whose highest score is another one, though it leads by more than the tolerance."""
     problems = []
     for name, wanted in expected.items():
-        allowed = entry["tolerance"] * _size(wanted)
+        allowed = entry["tolerance"] * _size(wanted, least_size)
         if wanted.ndim > 1 and wanted.shape[-1] > 1:
             second, first = np.moveaxis(np.sort(wanted, axis=-1)[..., -2:], -1, 0)
             wrong = (outputs[name].argmax(-1) != wanted.argmax(-1)) & (first - second > allowed)
@@ -253,9 +257,9 @@ def _difference(values, others):
     return np.abs(values.astype("float64") - others.astype("float64"))
 
 
-def _size(values):
-    """What a tolerance is multiplied with: 1, or the largest value if that is larger, as rounding grows with it."""
-    return max(1.0, float(np.abs(values.astype("float64")).max()))
+def _size(values, least):
+    """What a tolerance is multiplied with: the largest value, as rounding grows with it, or `least` if that is more."""
+    return max(least, float(np.abs(values.astype("float64")).max()))
 
 
 def _metric_problems(entry, reference, primary, lower_is_better):

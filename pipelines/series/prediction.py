@@ -11,7 +11,7 @@ import pandas as pd
 import typer
 
 from ..console import table
-from ..errors import DataError, UsageError
+from ..errors import DataError, UsageError, did_you_mean
 from ..files import write_text
 from ..prediction import Json, To, refuse_existing
 from . import reading
@@ -38,8 +38,8 @@ def predict(
 ) -> None:
     """Forecast the steps that follow the last row of each series, with the dates that follow too."""
     run = context.obj
-    for given in (to, plot):
-        refuse_existing(given)
+    refuse_existing(to)
+    refuse_existing(plot, "--plot")
     trained = run.config.data.horizon
     if horizon is not None and horizon > trained:
         raise UsageError(
@@ -113,6 +113,8 @@ def one_window(name: str, rows: pd.DataFrame, about: dict[str, Any], path: Path)
     if len(known) > 1 and name not in known:
         some = ", ".join(known[:5]) + " ..." * (len(known) > 5)
         raise DataError(f"{path}: the model knows no series {name!r}; it was trained on {some}.")
+    if missing := [column for column in about["columns"] if column not in rows]:
+        raise DataError(f"{path}: {name!r} has no column {missing[0]!r}. {did_you_mean(missing[0], list(rows))}")
     last = rows.iloc[-needed:]
     return {
         "values": last[about["columns"]].to_numpy(np.float32)[None],

@@ -18,6 +18,8 @@ from .data import LabelledData
 
 MONITOR, MODE = "val_accuracy", "max"
 CLASSES = True
+SIGNATURES = None  # single steps too, where the model can be stepped
+LEAST_SIZE = 1.0
 LEAST = 1e-7  # probability, so that its logarithm is finite
 ABOUT_METRICS = {
     "accuracy": "share of the examples that are wholly right",

@@ -51,11 +51,12 @@ def _write(run: Run, data: Data, folder: Path) -> dict[str, Path]:
     artifacts = {"saved_model": folder / "saved_model" / "1", "tflite": folder / "model.tflite"}
     export_saved_model(run.model, artifacts["saved_model"], serve=kind_of(run.pipeline).served(run, data))
     _, model = halves(run.model)
-    export_tflite(model, artifacts["tflite"])
+    signatures = kind_of(run.pipeline).SIGNATURES
+    export_tflite(model, artifacts["tflite"], signatures=signatures)
     for quantization in run.config.export.quantization:
         path = artifacts[f"tflite_{quantization}"] = folder / f"model.{quantization}.tflite"
         examples = representative(data.train, run.config.training.seed) if quantization == "int8" else None
-        export_tflite(model, path, quantization=quantization, representative_data=examples)
+        export_tflite(model, path, quantization, examples, signatures)
     (folder / LABELS.name).write_text("".join(f"{name}\n" for name in data.names), encoding="utf-8")
     run.pipeline.write_beside(run, folder)
     return artifacts
@@ -91,6 +92,7 @@ def _prove(run: Run, data: Data, artifacts: dict[str, Path]) -> dict[str, Any]:
             class_names=list(data.names),
             lower_is_better=kind.MODE == "min",
             classes=kind.CLASSES,
+            least_size=kind.LEAST_SIZE,
         )
         for inputs, names in parts
     ]

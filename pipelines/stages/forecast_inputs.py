@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from ..errors import DataError
 from ..series.features import CALENDAR, Feature
 from ..series.scales import Scale
 from ..series.splits import SeriesData
@@ -99,7 +100,7 @@ def of_scale(scale: Scale) -> dict[str, Any]:
 
 
 def fit_features(
-    features: Sequence[Feature], columns: tuple[str, ...], rows: list[np.ndarray]
+    features: Sequence[Feature], columns: tuple[str, ...], rows: list[np.ndarray], names: tuple[str, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Means and deviations of features, `[series, features]`; 0 and 1 of the calendar, and 1 where nothing changes.
 
@@ -107,12 +108,21 @@ def fit_features(
         features: As declared.
         columns: Names of the raw columns.
         rows: The training rows of each series, `[rows, columns]`.
+        names: Of the series.
+
+    Raises:
+        DataError: If a series has too few training rows.
     """
     means, deviations = np.zeros((len(rows), len(features))), np.ones((len(rows), len(features)))
     for series, values in enumerate(rows):
         for number, feature in enumerate(features):
-            if feature.kind in CALENDAR or len(values) <= feature.before + 1:
+            if feature.kind in CALENDAR:
                 continue
+            if len(values) <= feature.before + 1:
+                raise DataError(
+                    f"the series {names[series]!r} has {len(values)} training rows, too few for the feature "
+                    f"{feature.kind} of {feature.steps} steps; leave it out, or divide later (data.validation_from)."
+                )
             column = columns.index(feature.column)
             x = ops.convert_to_numpy(of_values(ops.convert_to_tensor(values[None, :, column : column + 1]), feature))
             x = x.astype(np.float64)

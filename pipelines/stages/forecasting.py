@@ -24,6 +24,8 @@ from ..series.splits import SeriesData
 
 MONITOR, MODE = "val_loss", "min"
 CLASSES = False
+SIGNATURES = ("sequence",)  # windows are read as a whole; `runtime.Forecaster` keeps the last rows
+LEAST_SIZE = 0.0  # forecasts may be small numbers
 ABOUT_METRICS = {
     "mse": "mean squared error of the standardised values, lower is better",
     "mae": "mean absolute error of the standardised values, lower is better",
@@ -40,8 +42,7 @@ ABOUT_METRICS = {
     "pinball": "mean pinball loss of the quantiles, lower is better",
     "crps": "continuous ranked probability score, from the quantiles, lower is better",
 }
-LEVELS = (50, 60, 80, 90, 95, 98)
-ABOUT_METRICS |= {f"coverage_{level}": f"share of values within the {level}% interval" for level in LEVELS}
+ABOUT_METRICS |= {f"coverage_{level}": f"share of values within the {level}% interval" for level in range(1, 100)}
 
 
 def compiled(config: Config) -> dict[str, Any]:
@@ -74,6 +75,7 @@ def pinball(quantiles: tuple[float, ...]) -> Callable:
     """The pinball loss of quantiles on the last axis (Koenker, Bassett 1978, Econometrica 46)."""
 
     def loss(y: tf.Tensor, q: tf.Tensor) -> tf.Tensor:
+        q = q[..., None] if len(q.shape) == len(y.shape) else q  # Keras takes the axis of a single quantile away
         error = y[..., None] - q
         return tf.reduce_mean(tf.maximum(error * quantiles, error * [level - 1 for level in quantiles]), axis=-1)
 
@@ -223,7 +225,7 @@ def compared(data: SeriesData, of_model: np.ndarray, of_baseline: np.ndarray) ->
 def headline(scores: dict[str, Any]) -> str:
     """What must stand first: whether the network beats the naive forecast."""
     naive, primary = scores["naive"], scores["primary"]
-    name = f"the {naive.replace('_', ' ')}"
+    name = {"most_frequent": "the most frequent direction"}.get(naive, f"the {naive.replace('_', ' ')}")
     beside = f"({primary} {scores['test'][primary]:.4f}, {name} {scores['baselines'][naive][primary]:.4f})"
     if not scores["beats_naive"]:
         return f"**The network does NOT beat {name}** {beside}: take that rather than the network."
