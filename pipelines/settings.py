@@ -182,7 +182,7 @@ def _drop_unused(schema: type[Config], values: dict[str, Any], layers: typing.Se
 
 def _explain(schema: type[BaseModel], details: ErrorDetails, origin: dict[str, str]) -> str:
     keys = [str(part) for part in details["loc"]]
-    dotted = ".".join(keys) or "together"
+    dotted = ".".join(keys)
     below = [origin[key] for key in origin if not keys or f"{key}.".startswith(f"{'.'.join(keys[:2])}.")]
     where = below[-1] if below else None
     place = f"{dotted} ({where})" if where else dotted
@@ -192,6 +192,8 @@ def _explain(schema: type[BaseModel], details: ErrorDetails, origin: dict[str, s
         case "literal_error":
             hint = did_you_mean(str(details["input"]), _literals(details["ctx"]["expected"]))
             return f"{place}: {details['input']!r} is not allowed. {hint}"
+        case "together" if not keys:
+            return f"{details['msg']} ({where})." if where else f"{details['msg']}."
         case "together":
             return f"{place}: {details['msg']}."
         case "missing":

@@ -197,8 +197,8 @@ class ForecastConfig(Config):
             wrong = f"data.target volatility needs model.level mean or training, not {model.level}"
         elif data.target in ("direction", "volatility") and model.output != "point":
             wrong = f"data.target {data.target} is a number itself; set model.output=point"
-        elif data.target == "direction" and (model.level != "last" or data.window < 2):
-            wrong = "data.target direction needs model.level last, and data.window of 2 or more"
+        elif data.target == "direction" and (model.level not in ("last", "walk") or data.window < 2):
+            wrong = "data.target direction needs model.level last or walk, and data.window of 2 or more"
         elif data.target != "level" and not data.targets:
             wrong = f"data.target {data.target} needs data.targets, columns of positive numbers"
         elif "int8" in self.export.quantization:

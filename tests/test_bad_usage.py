@@ -33,7 +33,7 @@ OPTIONS = {
     ),
     "int8 over 784 steps both ways": (
         ["--preset", "pixels", "--set", "model.bidirectional=true", "--set", "export.quantization=[int8]"],
-        ["together (--set export.quantization=[int8])", "up to 80 time steps", "leave out int8"],
+        ["(--set export.quantization=[int8])", "up to 80 time steps", "leave out int8"],
     ),
     "zero": (["--set", "model.units=0"], ["model.units", "greater than 0"]),
     "infinite": (["--set", "training.learning_rate=.inf"], ["training.learning_rate"]),

@@ -90,8 +90,8 @@ def test_the_schema_names_and_describes_every_key(cli):
         part = schema["$defs"][section.__name__]
         assert part["additionalProperties"] is False
         assert set(part["properties"]) == set(settings[name])
-    assert schema["$defs"]["Training"]["properties"]["schedule"]["enum"]
-    assert "Path" not in json.dumps(schema["$defs"]["Training"])
+    assert schema["$defs"]["ClassifierTraining"]["properties"]["schedule"]["enum"]
+    assert "Path" not in json.dumps(schema["$defs"]["ClassifierTraining"])
 
 
 def test_the_schema_accepts_what_is_shown_and_refuses_the_rest(cli):
