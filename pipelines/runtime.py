@@ -239,12 +239,15 @@ class Forecaster:
             series: Which series, if the model knows several; each is remembered by itself.
 
         Raises:
-            ValueError: If the row has another shape, or no series has that name; it is not kept then.
+            ValueError: If the row has another shape, its date is missing, or no series has that name; it is then not
+                kept.
         """
         row = np.asarray(row, np.float32)
         if row.shape != (len(self.columns),):
             raise ValueError(f"A row has the columns {', '.join(self.columns)}, not the shape {row.shape}.")
         self._check_series(series)
+        if "minutes" in self._inputs and date is None:
+            raise ValueError("The model reads the calendar: give the date of each row.")
         known = self._known.setdefault(series, deque(maxlen=self.rows))
         known.append((row, np.datetime64(date or 0, "s")))
         if len(known) < self.rows:

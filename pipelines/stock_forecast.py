@@ -23,7 +23,7 @@ from .errors import UsageError, did_you_mean
 from .pipeline import Pipeline
 from .series import answers, baselines, direction, findings, prediction, reading, splits
 from .series.features import CALENDAR, Feature
-from .series.scales import Target
+from .series.scales import Level, Target
 from .series.splits import SeriesData
 from .sources import prices, series, yahoo
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     import keras
 
 Share = Annotated[float, Field(gt=0, lt=1)]
-Level = Literal["training", "last", "walk", "mean", "seasonal", "revin"]
 Quantile = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -48,6 +47,8 @@ class SeriesSection(DataSection):
         "thousands": {"csv"},
         "encoding": {"csv"},
         "missing": {"csv"},
+        "positive": {"csv"},
+        "not_negative": {"csv"},
         "tickers": {"yahoo"},
         "start": {"yahoo"},
         "end": {"yahoo"},
@@ -223,6 +224,7 @@ def load(config: ForecastConfig) -> SeriesData:
         if column not in table:
             raise UsageError(f"data: there is no column {column!r}. {did_you_mean(column, list(table))}")
     stack = splits.stacked(source.tables, tuple(needed))
+    splits.check_positive(stack, reading.positive(data))
     if data.until is not None:
         stack = splits.before_date(stack, np.datetime64(data.until))
     validation_from, test_from = splits.boundaries(stack.dates, data.validation, data.test)

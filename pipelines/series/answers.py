@@ -37,15 +37,15 @@ def beside_median(levels: tuple[float, ...]) -> list[tuple[int, float]]:
     return [(place, level) for place, level in enumerate(levels) if level != 0.5]
 
 
-def intervals_of(levels: tuple[float, ...]) -> dict[int, tuple[int, int]]:
+def intervals_of(levels: tuple[float, ...]) -> dict[float, tuple[int, int]]:
     """The central intervals among quantiles: per cent, and the places of their ends.
 
     >>> intervals_of((0.05, 0.25, 0.5, 0.75, 0.95))
-    {90: (0, 4), 50: (1, 3)}
+    {90.0: (0, 4), 50.0: (1, 3)}
     """
     places = {round(level, 6): place for place, level in enumerate(levels)}
     pairs = {level: round(1 - level, 6) for level in places if level < 0.5}
-    return {round(100 * (high - low)): (places[low], places[high]) for low, high in pairs.items() if high in places}
+    return {round(100 * (high - low), 4): (places[low], places[high]) for low, high in pairs.items() if high in places}
 
 
 def losses(config: Any, data: SeriesData, answers: np.ndarray) -> np.ndarray:

@@ -14,11 +14,10 @@ if TYPE_CHECKING:
 
 def load(data: SeriesSection, path: Path) -> series.Series:
     """Series from CSV files, read as the configuration says; columns that nothing needs are left unread."""
-    of = {kinds: [f.column for f in data.features if f.kind in kinds] for kinds in (OF_POSITIVE, NOT_NEGATIVE)}
-    targets = data.targets or ()
-    positive = dict.fromkeys([*(targets if data.target != "level" else ()), *of[OF_POSITIVE], *data.positive])
-    not_negative = [c for c in dict.fromkeys([*of[NOT_NEGATIVE], *data.not_negative]) if c not in positive]
-    needed = dict.fromkeys([*targets, *(f.column for f in data.features if f.column), *positive, *not_negative])
+    targets, above = data.targets or (), dict.fromkeys([*positive(data), *data.positive])
+    counts = [feature.column for feature in data.features if feature.kind in NOT_NEGATIVE]
+    not_negative = [column for column in dict.fromkeys([*counts, *data.not_negative]) if column not in above]
+    needed = dict.fromkeys([*targets, *(f.column for f in data.features if f.column), *above, *not_negative])
     return series.load(
         path,
         data.date_column,
@@ -30,6 +29,12 @@ def load(data: SeriesSection, path: Path) -> series.Series:
         thousands=data.thousands,
         encoding=data.encoding,
         missing=data.missing,
-        positive=tuple(positive),
+        positive=tuple(above),
         not_negative=tuple(not_negative),
     )
+
+
+def positive(data: SeriesSection) -> list[str]:
+    """Columns whose logarithm is taken."""
+    targets = data.targets or () if data.target != "level" else ()
+    return [*targets, *(feature.column for feature in data.features if feature.kind in OF_POSITIVE)]

@@ -12,6 +12,9 @@ from ..errors import DataError
 
 Target = Literal["level", "log_return", "direction", "volatility"]
 
+Level = Literal["training", "last", "walk", "mean", "seasonal", "revin"]
+"""What is taken off a window: see `stages.forecast_model.leveled`."""
+
 
 @dataclass(frozen=True)
 class Scale:

@@ -81,9 +81,10 @@ def diebold_mariano(differences: np.ndarray, horizon: int) -> Comparison:
 
 
 def by_date(differences: np.ndarray, dates: np.ndarray) -> np.ndarray:
-    """Loss differences of several series, averaged over the series of each date, in the order of time.
+    """Loss differences of several series, one number for each date, in the order of time.
 
-    Series of one date move together, so that they are one observation, not many.
+    Series of one date move together, so that they are one observation, not many. Dates count by their windows: the
+    mean of what is returned is the mean over all windows.
 
     Args:
         differences: `[windows]`, of all series.
@@ -96,12 +97,12 @@ def by_date(differences: np.ndarray, dates: np.ndarray) -> np.ndarray:
 
     >>> dates = np.array(["2020-01-02", "2020-01-01", "2020-01-02"], "datetime64[D]")
     >>> by_date(np.array([1.0, 2.0, 5.0]), dates).tolist()
-    [2.0, 3.0]
+    [1.3333333333333333, 4.0]
     """
     if np.ndim(differences) != 1 or np.shape(differences) != np.shape(dates):
         raise ValueError(f"Differences {np.shape(differences)} and dates {np.shape(dates)} must both be [windows].")
     _, place, count = np.unique(dates, return_inverse=True, return_counts=True)
-    return np.bincount(place, differences) / count
+    return np.bincount(place, differences) * (len(count) / len(differences))
 
 
 def block_bootstrap(values: np.ndarray, block: int, count: int, seed: int) -> tuple[float, float]:

@@ -177,6 +177,18 @@ def before_date(stack: Stack, date: np.datetime64) -> Stack:
     return replace(stack, names=names, values=stack.values[kept], dates=stack.dates[kept], firsts=firsts)
 
 
+def check_positive(stack: Stack, columns: list[str]) -> None:
+    """Raises a DataError unless columns whose logarithm is taken are above 0."""
+    for column in columns:
+        wrong = np.flatnonzero(stack.values[:, stack.columns.index(column)] <= 0)
+        if wrong.size:
+            name = stack.names[np.searchsorted(stack.firsts, wrong[0], side="right") - 1]
+            raise DataError(
+                f"{column!r} of the series {name!r} is {stack.values[wrong[0], stack.columns.index(column)]:g} on "
+                f"{text(stack.dates[wrong[0]])}, and its logarithm is taken; take another target or feature."
+            )
+
+
 def boundaries(dates: np.ndarray, validation: float, test: float) -> tuple[np.datetime64, np.datetime64]:
     """The dates from which on shares of all dates are for validation and test.
 
@@ -299,12 +311,17 @@ def make(
         "validation": windows_between(empty, stack, before, validation_from, test_from, whole=False),
         "test": windows_between(empty, stack, before, test_from, None, whole=False),
     }
+    trained = np.isin(np.arange(len(stack.names)), found["training"].series)
+    found = {name: windows[trained[windows.series]] for name, windows in found.items()}
     for name, windows in found.items():
         if not len(windows):
             raise DataError(_no_windows(name, stack, window, horizon, before, (validation_from, test_from)))
     stamps = minutes(stack.dates)
     examples = [WindowExamples(windows, stack, before, stamps, names) for windows in found.values()]
-    without = sorted(set(range(len(stack.names))) - set(found["test"].series.tolist()))
+    if not trained.all():
+        said = ", ".join(np.array(stack.names)[~trained][:3])
+        notes = (*notes, f"{(~trained).sum()} series have no training window and are left out: {said}")
+    without = sorted(set(np.flatnonzero(trained)) - set(found["test"].series.tolist()))
     if without:
         said = ", ".join(stack.names[number] for number in without[:3])
         notes = (*notes, f"{len(without)} series have no test window, since they are too short or end before: {said}")

@@ -79,7 +79,7 @@ def calibrated(model: keras.Model, data: SeriesData, output: str, quantiles: Seq
         quantiles: Their levels.
 
     Returns:
-        One for each quantile, 1 for the median, none below 0.
+        One for each quantile, for all steps, targets and series; 1 for the median, none below 0.
     """
     answers = model.predict(data.validation.inputs, batch_size=256, verbose=0)
     z = ops.convert_to_numpy(distribution_quantiles(ops.convert_to_tensor(answers), output, quantiles))
@@ -206,7 +206,7 @@ class InUnits(_Scaled):
         if self.stretches:
             middle = self.quantiles.index(0.5)
             median = z[..., middle : middle + 1]
-            z = median + (z - median) * np.float32(self.stretches)
+            z = ops.sort(median + (z - median) * np.float32(self.stretches), axis=-1)
         each = [self.scale.in_units(z[..., place], series, ops) for place in range(len(self.quantiles))]
         return ops.stack(each, axis=-1)
 

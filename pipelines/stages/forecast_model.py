@@ -13,9 +13,9 @@ import keras
 from keras import layers, ops
 
 from ..config import RecurrentModel
+from ..series.scales import Level
 from .model import recurrent_stack
 
-Level = Literal["training", "last", "walk", "mean", "seasonal", "revin"]
 Output = Literal["point", "quantiles", "gaussian", "student_t", "variance", "direction"]
 NUMBERS = {"point": 1, "gaussian": 2, "student_t": 3, "variance": 1, "direction": 1}
 """How many numbers an output has for one step; of quantiles as many as levels."""

@@ -40,9 +40,10 @@ ABOUT_METRICS = {
     "direction_accuracy": "share of the steps whose change from the last known value has the right sign",
     "direction_mcc": "Matthews' correlation of these signs, 0 is chance",
     "pinball": "mean pinball loss of the quantiles, lower is better",
-    "crps": "continuous ranked probability score, from the quantiles, lower is better",
+    "crps": "continuous ranked probability score, approximately, from these quantiles alone, lower is better",
+    "coverage": "share of values within the interval of so many per cent",
 }
-ABOUT_METRICS |= {f"coverage_{level}": f"share of values within the {level}% interval" for level in range(1, 100)}
+TIE = 1e-3  # of a usual move: less is what rounding leaves of no change
 
 
 def compiled(config: Config) -> dict[str, Any]:
@@ -68,7 +69,7 @@ def qlike(w: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
 def direction(y: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
     """The cross-entropy of having risen above the last known value, in nats; it stands beside the probability."""
     p, last = tf.clip_by_value(parameters[..., 0], 1e-6, 1 - 1e-6), parameters[..., 1]
-    return -tf.where(y > last, tf.math.log(p), tf.math.log1p(-p))
+    return -tf.where(y > last + TIE, tf.math.log(p), tf.math.log1p(-p))
 
 
 def pinball(quantiles: tuple[float, ...]) -> Callable:
@@ -161,7 +162,7 @@ def _of_quantiles(y: np.ndarray, q: np.ndarray, levels: tuple[float, ...]) -> di
         "crps": of_series.crps_from_quantiles(y, q, np.array(levels)),
     }
     for nominal, (low, high) in intervals_of(levels).items():
-        found[f"coverage_{nominal}"] = of_series.coverage(y, q[..., low], q[..., high])
+        found[f"coverage_{nominal:g}"] = of_series.coverage(y, q[..., low], q[..., high])
     return found
 
 
@@ -177,6 +178,8 @@ def judge(run: Run, data: SeriesData, answers: np.ndarray, beside: dict[str, np.
         beside: Those of each baseline.
     """
     config, primary = run.config, run.primary
+    if not np.isfinite(answers).all():
+        raise DataError("the model's forecasts are not finite for some test windows; train it with a lower rate.")
     everyone = {"model": answers, **beside}
     of_each = {name: losses(config, data, each).mean(axis=(1, 2)) for name, each in everyone.items()}
     better = {name: bool(np.nanmean(of_each["model"] - of_each[name]) < 0) for name in beside}
@@ -212,8 +215,9 @@ def compared(data: SeriesData, of_model: np.ndarray, of_baseline: np.ndarray) ->
     Windows of one date are one observation. If they are every k-th, the horizon is that many times shorter.
     """
     rows = np.isfinite(of_baseline)
-    every = max(1, round(len(rows) / max(1, int(rows.sum()))))
-    differences = by_date((of_model - of_baseline)[rows], data.test.origins[rows])
+    dates = data.test.origins
+    every = max(1, round(len(np.unique(dates)) / max(1, len(np.unique(dates[rows])))))
+    differences = by_date((of_model - of_baseline)[rows], dates[rows])
     about = {"windows": int(rows.sum()), "difference": float(differences.mean())}
     try:
         test = diebold_mariano(differences, max(1, math.ceil(data.test.windows.horizon / every)))
@@ -239,7 +243,7 @@ def tables(scores: dict[str, Any]) -> str:
     """Whether differences to the baselines can be chance; and the scores of parts of the test, if there are several."""
     lines = ["| beside | windows | difference of the loss | Diebold-Mariano | p |", "|---|---|---|---|---|"]
     for name, found in scores["comparisons"].items():
-        test = "too few windows | " if "no_test" in found else f"{found['statistic']:+.2f} | {_chance(found)}"
+        test = "no test | " if "no_test" in found else f"{found['statistic']:+.2f} | {_chance(found)}"
         lines.append(f"| {name.replace('_', ' ')} | {found['windows']:,} | {found['difference']:+.4f} | {test} |")
     if len(scores["backtest"]) > 1:
         columns = [name for name in scores["backtest"][0] if name not in ("from", "to", "windows")]

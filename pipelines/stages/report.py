@@ -55,12 +55,19 @@ def _training(run: Run, scores: dict[str, Any]) -> str:
 
 def _verdict(scores: dict[str, Any], best_of: Callable) -> str:
     primary = scores["primary"]
-    best, score = best_of(((name, b[primary]) for name, b in scores["baselines"].items()), key=lambda pair: pair[1])
+    whole = {name: b[primary] for name, b in scores["baselines"].items() if not in_part(scores, name)}
+    best, score = best_of(whole.items(), key=lambda pair: pair[1])
     verdict = "better than every baseline" if scores["beats_baselines"] else "NOT better than every baseline"
     return (
         f"**Result.** Test {primary} {scores['test'][primary]:.4f}, {verdict} "
         f"(the best of them, {best.replace('_', ' ')}: {score:.4f}).{_alone(scores)}"
     )
+
+
+def in_part(scores: dict[str, Any], baseline: str) -> bool:
+    """Whether a baseline answered for a part of the test split only."""
+    windows = {name: found.get("windows") for name, found in scores["comparisons"].items()}
+    return windows[baseline] is not None and windows[baseline] < max(windows.values())
 
 
 def _alone(scores: dict[str, Any]) -> str:
@@ -71,16 +78,22 @@ def _alone(scores: dict[str, Any]) -> str:
 
 def _score_table(scores: dict[str, Any], about: dict[str, str]) -> str:
     names = list(scores["baselines"])
+    heads = [name.replace("_", " ") + (" (on some examples)" if in_part(scores, name) else "") for name in names]
     lines = [
-        "| metric | model | 95% interval | " + " | ".join(name.replace("_", " ") for name in names) + " | |",
+        "| metric | model | 95% interval | " + " | ".join(heads) + " | |",
         "|---" * (len(names) + 4) + "|",
     ]
     for metric, value in scores["test"].items():
         low, high = scores["intervals"].get(metric, (None, None))
         interval = "" if low is None else f"{low:.4f} to {high:.4f}"
         beside = " | ".join(number(scores["baselines"][name].get(metric)) for name in names)
-        lines.append(f"| {metric} | {value:.4f} | {interval} | {beside} | {about[metric]} |")
+        lines.append(f"| {metric} | {value:.4f} | {interval} | {beside} | {explained(about, metric)} |")
     return "\n".join(lines)
+
+
+def explained(about: dict[str, str], metric: str) -> str:
+    """What a metric is; of one such as `coverage_90`, what `coverage` is."""
+    return about.get(metric) or about.get(metric.rpartition("_")[0], "")
 
 
 def number(value: float | None, form: str = ".4f") -> str:

@@ -105,11 +105,13 @@ def test_differences_of_a_wrong_shape(shape, horizon):
 
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.floats(-1e6, 1e6)), min_size=1))
-def test_means_by_date_equal_those_of_pandas(rows):
+def test_sums_by_date_equal_those_of_pandas_and_have_the_mean_of_all(rows):
     days, differences = zip(*rows, strict=True)
     dates = np.datetime64("2020-02-27") + np.array(days)
-    expected = pd.Series(differences).groupby(dates).mean()
-    np.testing.assert_allclose(by_date(np.array(differences), dates), expected, rtol=1e-9, atol=1e-6)
+    found = by_date(np.array(differences), dates)
+    expected = pd.Series(differences).groupby(dates).sum() * len(found) / len(rows)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-6)
+    np.testing.assert_allclose(found.mean(), np.mean(differences), rtol=1e-9, atol=1e-6)
 
 
 def test_dates_must_be_those_of_the_differences():

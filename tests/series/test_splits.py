@@ -352,3 +352,20 @@ def test_each_making_is_checked(monkeypatch):
     monkeypatch.setattr(splits, "training_rows", lambda stack, date: [slice(0, 60)])
     with pytest.raises(LeakError, match="The scaler was fitted on 1 of 60 rows"):
         made(tables)
+
+
+def test_a_series_without_a_training_window_is_left_out_and_said_to_be():
+    late = series(55, [1] * 45, 1)  # five training rows, and windows of the validation and the test
+    data = made({"a": series(0, [1] * 100), "late": late})
+    for name in SPLITS:
+        assert set(getattr(data, name).windows.series) == {0}
+    assert "1 series have no training window and are left out: late" in data.notes
+
+
+def test_what_has_no_logarithm_is_told_with_its_date():
+    table = series(0, [1] * 30).abs() + 1
+    table.iloc[7] = 0.0
+    stack = splits.stacked({"a": series(0, [1] * 20).abs() + 1, "b": table}, ("x",))
+    splits.check_positive(splits.before_date(stack, FIRST + 7), ["x"])
+    with pytest.raises(DataError, match="'x' of the series 'b' is 0 on 2020-01-09"):
+        splits.check_positive(stack, ["x"])

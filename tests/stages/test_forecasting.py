@@ -15,6 +15,7 @@ from keras_recurrent.pipelines.series import answers as of_answers
 from keras_recurrent.pipelines.series import baselines, splits
 from keras_recurrent.pipelines.series.significance import diebold_mariano
 from keras_recurrent.pipelines.stages import forecasting
+from keras_recurrent.pipelines.stages.report import explained
 
 DAYS = pd.date_range("2020-01-01", periods=80)
 QUANTILES = (0.1, 0.5, 0.9)
@@ -113,10 +114,18 @@ def test_qlike(square, variance):
         assert loss >= forecasting.qlike(np.float64(square), np.float64(square)) - 1e-9
 
 
-@given(st.floats(0.001, 0.999), numbers, numbers)
-def test_direction_loss(p, y, last):
+@given(st.floats(0.001, 0.999), numbers, numbers.filter(lambda change: abs(change) > 0.01))
+def test_direction_loss(p, last, change):
+    y = last + change
     loss = forecasting.direction(tf.constant([y], tf.float64), tf.constant([[p, last]], tf.float64))
     np.testing.assert_allclose(loss, -stats.bernoulli.logpmf(int(y > last), p), rtol=1e-6)
+
+
+def test_what_rounding_makes_of_no_change_is_no_rise():
+    y, last = np.float64(np.log(25.01) / 0.015), np.float32(np.log(np.float32(25.01))) / np.float32(0.015)
+    for known in (last, y - 2e-5, y + 2e-5):
+        loss = forecasting.direction(tf.constant([y], tf.float64), tf.constant([[0.9, known]], tf.float64))
+        np.testing.assert_allclose(loss, -np.log(0.1), rtol=1e-6)
 
 
 def test_each_answer_has_its_loss():
@@ -238,16 +247,18 @@ def test_every_score_is_told_what_it_is(data):
     found.append(forecasting.score(config("direction"), direction, p))
     quantiles = np.stack([noisy(data)] * 3, axis=-1)
     found.append(forecasting.score(config(output="quantiles"), data, quantiles))
-    assert {name for each in found for name in each} <= set(forecasting.ABOUT_METRICS)
+    assert all(explained(forecasting.ABOUT_METRICS, name) for each in found for name in each)
 
 
 def test_any_central_interval_is_told_what_it_is(data):
     """Quantiles can be chosen at will."""
-    levels = (0.02, 0.16, 0.5, 0.84, 0.98)
+    levels = (0.001, 0.02, 0.16, 0.5, 0.84, 0.98, 0.999)
     settings = config(output="quantiles")
     settings.model.quantiles = levels
-    forecast = np.stack([noisy(data)] * 5, axis=-1) + np.arange(-2, 3)
-    assert set(forecasting.score(settings, data, forecast)) <= set(forecasting.ABOUT_METRICS)
+    forecast = np.stack([noisy(data)] * 7, axis=-1) + np.arange(-3, 4)
+    found = forecasting.score(settings, data, forecast)
+    assert {"coverage_99.8", "coverage_96", "coverage_68"} < set(found)
+    assert all(explained(forecasting.ABOUT_METRICS, name) for name in found)
 
 
 # Comparisons
@@ -337,7 +348,7 @@ def test_the_tables_of_the_card():
     lines = forecasting.tables(scores).splitlines()
     assert lines[2:] == [
         "| last value | 40 | -0.5000 | -3.00 | below 1e-6 |",
-        "| theta | 2 | +0.2500 | too few windows |  |",
+        "| theta | 2 | +0.2500 | no test |  |",
     ]
     part = {"from": "2020-01-01", "to": "2020-02-01", "windows": 9, "model": 0.5, "last_value": 1.25}
     lines = forecasting.tables(scores | {"backtest": [part, part | {"model": None}]}).splitlines()
