@@ -203,6 +203,17 @@ def test_metrics_json(either):
     assert low < model < high
 
 
+def test_every_step_has_every_score(either):
+    metrics = read(either.path / "metrics.json")
+    assert list(metrics["of_steps"]) == ["1", "2", "3"]
+    for step, found in metrics["of_steps"].items():
+        assert set(found) == set(metrics["test"])
+        assert found["mse"] == pytest.approx(metrics["by_step"]["model"][step], abs=2e-6)
+    for name in ("mae", "pinball", "coverage_90"):
+        mean = np.mean([found[name] for found in metrics["of_steps"].values()])
+        assert mean == pytest.approx(metrics["test"][name], abs=2e-6)
+
+
 def test_parts_of_the_test_make_up_the_whole(either):
     metrics = read(either.path / "metrics.json")
     assert len(metrics["backtest"]) == runs.open(either.path).config.evaluation.windows
@@ -459,6 +470,8 @@ def test_a_wrong_step_is_refused_at_once_and_forgotten(daily, several):
     model = forecaster(daily)
     with pytest.raises(ValueError, match="close, volume"):
         model.step(np.ones(3), dates[0])
+    with pytest.raises(ValueError, match="the date of each row"):
+        model.step(np.ones(2))
     answers = [model.step(row, day) for row, day in zip(values, dates, strict=True)]
     np.testing.assert_array_equal(answers[-1], model.forecast(values, dates))
     with pytest.raises(ValueError, match="knows no series 'south'"):

@@ -19,6 +19,7 @@ from ..runs import Run
 from ..series import direction as of_directions
 from ..series import scores as of_series
 from ..series.answers import center, intervals_of, losses, naive_of, standardized
+from ..series.findings import STEPS
 from ..series.significance import block_bootstrap, by_date, diebold_mariano
 from ..series.splits import SeriesData
 
@@ -106,11 +107,16 @@ def score(config: Config, data: SeriesData, answers: np.ndarray) -> dict[str, fl
         answers: `[n, horizon, targets]` or `[n, horizon, targets, quantiles]`, in units; windows that are NaN are left
             out.
     """
+    return score_of_steps(config, data, answers, slice(None))
+
+
+def score_of_steps(config: Config, data: SeriesData, answers: np.ndarray, steps: slice) -> dict[str, float]:
+    """All metrics of some steps of the horizon."""
     rows = np.isfinite(answers).reshape(len(answers), -1).all(axis=1)
     test, answers = data.test[rows], answers[rows]
     if config.data.target == "direction":
-        return of_directions.scores(of_directions.risen(test.windows), answers)
-    y, z = test.labels.astype(np.float64), standardized(data, test, answers)
+        return of_directions.scores(of_directions.risen(test.windows)[:, steps], answers[:, steps])
+    y, z = test.labels[:, steps].astype(np.float64), standardized(data, test, answers)[:, steps]
     point = center(z, config.model.quantiles)
     known = test.windows.values[test.windows.starts + test.windows.window - 1].astype(np.float64)[:, None]
     found = {"mse": of_series.mse(y, point), "mae": of_series.mae(y, point)}
@@ -194,6 +200,11 @@ def judge(run: Run, data: SeriesData, answers: np.ndarray, beside: dict[str, np.
         "beats_baselines": all(better.values()),
         "naive": naive_of(config),
         "beats_naive": better[naive_of(config)],
+        "of_steps": {
+            str(step): score_of_steps(config, data, answers, slice(step - 1, step))
+            for step in STEPS
+            if step <= data.test.windows.horizon
+        },
         "comparisons": {name: compared(data, of_each["model"], of_each[name]) for name in beside},
         **found.details,
     }
