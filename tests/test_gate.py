@@ -11,14 +11,14 @@ def test_a_file_that_answers_otherwise_ends_with_exit_code_4(cli, finished, tmp_
     folder = finished.copy(tmp_path / "runs", "a")
     honest = stage.export_tflite
 
-    def with_other_weights(model, path, quantization=None, representative_data=None):
+    def with_other_weights(model, path, quantization=None, representative_data=None, signatures=None):
         if quantization is None:
             weights = model.get_weights()
             model.set_weights([w + np.float32(0.1) * np.sign(w) for w in weights])
-            honest(model, path)
+            honest(model, path, signatures=signatures)
             model.set_weights(weights)
         else:
-            honest(model, path, quantization, representative_data)
+            honest(model, path, quantization, representative_data, signatures)
 
     monkeypatch.setattr(stage, "export_tflite", with_other_weights)
     result = cli("export", folder)

@@ -118,6 +118,7 @@ TEXTS = GRU | {
 }
 
 
+@pytest.mark.slow
 def test_killed_while_reading_texts(train_twice):
     """Batches of similar lengths come in the same order again."""
     rows, survived, _ = train_twice(TEXTS, lambda run: len(rows_of(run)) >= 2, "sentiment")
@@ -132,11 +133,13 @@ def test_killed_in_mixed_precision(train_twice, precision):
     train_twice(COSINE | deep, lambda run: len(rows_of(run)) >= 2)
 
 
+@pytest.mark.slow
 def test_killed_before_the_first_epoch_ended(train_twice):
     _, survived, _ = train_twice(COSINE | {"training__epochs": 2}, in_fit)
     assert survived == []
 
 
+@pytest.mark.slow
 def test_the_counters_of_plateau_and_patience_go_on(train_twice):
     rows, survived, _ = train_twice(PLATEAU, lambda run: len(rows_of(run)) >= 3)
     assert len(survived) >= 3

@@ -432,6 +432,7 @@ def test_neighbours_are_held_out_together(table_of):
         loaded(source="csv", path=path, neighbours=200)
 
 
+@pytest.mark.slow
 def test_other_models_answer_beside_the_recurrence_where_words_tell_all(cli, tiny, table_of, tmp_path):
     path = table_of([(f"it is {'good' if n % 2 else 'bad'} number {n % 7}", n % 2, "train") for n in range(200)])
     options = tiny(data__source="csv", data__path=path, model__convolution=2, model__ngrams=2, model__filters=16)

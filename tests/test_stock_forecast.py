@@ -592,6 +592,7 @@ def test_the_volatility_is_the_size_of_the_steps_to_come(cli, refused, trained, 
 # Other runs
 
 
+@pytest.mark.slow
 def test_hourly_loads_with_a_season(cli, trained, tmp_path):
     hourly_table().to_csv(tmp_path / "loads.csv", index=False)
     run = trained(tmp_path / "loads.csv", HOURLY)
@@ -662,6 +663,7 @@ def test_a_finished_run_is_not_touched(cli, daily, tmp_path, snapshot):
     assert snapshot(run) == before
 
 
+@pytest.mark.slow
 def test_compare(cli, fast, days, tmp_path):
     cells = ["keras.gru", "min_gru"]
     options = ["--cells", ",".join(cells), "--seeds", "1", *fast(days, LEVELS, data__targets=["close"])]

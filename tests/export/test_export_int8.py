@@ -76,6 +76,7 @@ def test_wrong_use_is_said_in_words(data, tmp_path):
     assert not path.exists()
 
 
+@pytest.mark.slow
 def test_the_proof_runs_a_file_of_single_steps(data, tmp_path):
     for units, return_sequences in ((64, False), (32, True)):
         x = keras.Input((None, FEATURES), name="x")

@@ -153,7 +153,7 @@ def test_a_broken_row_leaves_no_output(refused, opinions, tmp_path):
 
 def constant_answers(classes=("no", "yes")):
     """Stands in for a run: answers at once."""
-    return SimpleNamespace(classes=classes, predict=lambda texts: np.full((len(texts), 2), 0.5, np.float32))
+    return SimpleNamespace(names=classes, predict=lambda texts: np.full((len(texts), 2), 0.5, np.float32))
 
 
 def test_a_file_is_scored_with_few_rows_in_memory(tmp_path):
@@ -217,6 +217,7 @@ def test_bytes_that_are_no_text_are_read_all_the_same(predict, opinions):
     assert answer["text"] == "caf\ufffd"
 
 
+@pytest.mark.slow
 def test_characters_of_chinese_sentences_train_and_are_explained(cli, tiny_texts, predict, tmp_path):
     chosen = {"data__language": "chinese", "data__level": "character", "data__count": 200, "model__region": 2}
     options = tiny_texts(**chosen, model__pooling="attention", training__epochs=1, data__keep="left", data__length=5)

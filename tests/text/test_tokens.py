@@ -18,7 +18,7 @@ from keras_recurrent.pipelines.text import tokens
 
 LEVELS, SIDES = ("word", "character"), ("left", "right")
 KNOWN = [*tokens.RESERVED, "a", "i'm", "好", "'", "!", "👍", "i", "ı", "é", " ", "1"]
-SECONDS = 15
+SECONDS = 60
 
 NEW_CAPITALS = [0x2C2F, 0xA7C0, 0xA7D0, 0xA7D6, 0xA7D8, *range(0x10570, 0x10596)]
 """Of Unicode 14, whose small letters Python knows and TensorFlow does not."""
