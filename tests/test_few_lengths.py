@@ -29,8 +29,11 @@ def answers(layer, x, mask, few):
         return all_lengths()
 
 
+SLOW = [pytest.param(kind, marks=pytest.mark.slow) for kind in (LayerNormLSTM, SRU)]
+
+
 @pytest.mark.parametrize("return_sequences", [False, True])
-@pytest.mark.parametrize("kind", [LayerNormLSTM, MinGRU, SRU])
+@pytest.mark.parametrize("kind", [MinGRU, *SLOW])
 def test_few_lengths_are_compiled_and_give_the_same(kind, return_sequences, monkeypatch):
     keras.utils.set_random_seed(0)
     random = np.random.default_rng(0)

@@ -219,6 +219,7 @@ LOST = {
 MOMENTS = [pytest.param(moment, marks=pytest.mark.slow if "export" in moment else ()) for moment in LOST]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_killed_after_training(cli, finished, tmp_path, moment):
     run = finished.copy(tmp_path)

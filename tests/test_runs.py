@@ -342,6 +342,7 @@ def test_show_from_any_folder(process, finished, tmp_path):
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_compare(cli, tiny, tmp_path):
     cells = ["keras.simple_rnn", "keras.gru"]
     options = ["--cells", ",".join(cells), "--seeds", "2", *tiny(training__epochs=1), "--output", tmp_path]

@@ -403,6 +403,7 @@ def test_reviews_of_tfds(monkeypatch):
     assert data.notes == ("40 of 40 test texts also stand in training; they are kept and scored",)
 
 
+@pytest.mark.slow
 def test_compare(cli, tiny_texts, tmp_path):
     cells = ["keras.gru", "keras.simple_rnn"]
     options = ["--cells", ",".join(cells), "--seeds", "1", *tiny_texts(data__count=200, training__epochs=1)]

@@ -611,6 +611,7 @@ def test_hourly_loads_with_a_season(cli, trained, tmp_path):
     assert [pd.Timestamp(row["date"]) for row in rows] == following.tolist()
 
 
+@pytest.mark.slow
 def test_a_single_quantile_is_the_median(cli, trained, days):
     run = trained(days, LEVELS, data__targets=["close"], model__output="quantiles", model__quantiles=[0.5])
     assert runs.open(run).model.output.shape[1:] == (3, 1, 1)
@@ -645,6 +646,7 @@ def test_calibrated_intervals_hold_what_they_say_on_the_validation(trained, days
     np.testing.assert_allclose(shares[without], np.delete(QUANTILES, 3), atol=1.5 / len(data.validation))
 
 
+@pytest.mark.slow
 def test_intervals_of_any_size(cli, trained, days):
     quantiles = [0.16, 0.5, 0.84]
     run = trained(days, LEVELS, data__targets=["close"], model__output="quantiles", model__quantiles=quantiles)

@@ -249,7 +249,11 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case.values())))
+@pytest.mark.parametrize(
+    "case",
+    [case if case["level"] != "mean" else pytest.param(case, marks=pytest.mark.slow) for case in CASES],
+    ids=lambda case: "-".join(map(str, case.values())),
+)
 def test_a_tflite_file_gives_the_same_for_any_number_of_windows(tmp_path, case):
     model = model_of(**case)
     export_tflite(model, tmp_path / "model.tflite", signatures="sequence")

@@ -171,6 +171,7 @@ def test_two_devices_resume(tmp_path):
     assert [len(start["devices"]) for start in starts] == [2, 2]
 
 
+@pytest.mark.slow
 def test_xla_computes_the_same(tmp_path):
     plain, compiled = (
         trained(tmp_path / name, "training.epochs=2", f"training.jit_compile={name}", "model.dropout=0")[1]
