@@ -33,7 +33,6 @@ from .pipeline import Pipeline
 if TYPE_CHECKING:
     import keras
 
-BATCH = 256
 LATEST, COMPARISONS = "latest", "comparisons"
 LABELS = Path("export/labels.txt")
 PACKAGES = ("keras-recurrent", "tensorflow", "keras", "numpy", "scikit-learn", "ai-edge-litert")
@@ -53,7 +52,17 @@ class Run:
         import keras
 
         from .. import layers  # noqa: F401, by which Keras knows the layers that the file names
-        from .stages import forecast_inputs, forecast_model, model, ngram_scores, text, text_model  # noqa: F401, the same
+        from .stages import (  # noqa: F401, the same
+            caption_model,
+            caption_search,
+            forecast_inputs,
+            forecast_model,
+            model,
+            ngram_scores,
+            picture_decoding,
+            text,
+            text_model,
+        )
 
         path = self.path / "model.keras"
         if not path.is_file():
@@ -113,29 +122,16 @@ class Run:
         output = shlex.quote(str(self.path.parent.parent))
         return f"keras-recurrent run {self.pipeline.name} --output {output} --name {self.path.name} --resume"
 
-    def predict(self, inputs: np.ndarray | dict[str, np.ndarray]) -> np.ndarray:
-        """Answers `[n, ...]`, such as probabilities, for raw inputs as in the training data.
+    def predict(self, inputs: np.ndarray | dict[str, np.ndarray]) -> np.ndarray | dict[str, np.ndarray]:
+        """Answers `[n, ...]`, such as probabilities, for raw inputs as in the training data; by name if it has several.
 
         Args:
-            inputs: `[n, ...]`; a list of texts; or arrays by name, if the model has several inputs.
+            inputs: `[n, ...]`; a list of texts, or of encoded pictures; or arrays by name, if the model has several
+                inputs.
         """
-        if isinstance(inputs, dict):
-            return np.asarray(self.model.predict(inputs, batch_size=BATCH, verbose=0))
-        if not len(inputs):
-            return np.zeros((0, *self.model.output_shape[1:]), np.float32)
-        texts_given = isinstance(next(iter(inputs)), str)
-        inputs = np.asarray(inputs, dtype=object if texts_given else None)  # else all would be as wide as the longest
-        if not texts_given:
-            return np.asarray(self.model.predict(inputs, batch_size=BATCH, verbose=0))
-        import tensorflow as tf
+        from .stages.answers import answers
 
-        from ..layers import paths
-
-        order = np.argsort([len(text) for text in inputs], kind="stable")  # so that little of a batch is padding
-        texts = tf.constant(inputs[order].tolist())
-        with paths.few_lengths():
-            probabilities = np.asarray(self.model.predict(texts, batch_size=BATCH, verbose=0))
-        return probabilities[np.argsort(order)]
+        return answers(self.model, inputs)
 
     def read_json(self, name: str) -> dict[str, Any]:
         """A JSON file of the run."""

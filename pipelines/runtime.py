@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .captions import runtime_files
 from .errors import DataError
 from .series.calendar import minutes
 from .text import tokens
@@ -262,6 +263,83 @@ class Forecaster:
     def reset(self) -> None:
         """Forgets all rows that `step` was given."""
         self._known.clear()
+
+
+class Captioner:
+    """Writes captions of pictures by a TensorFlow Lite file.
+
+    Args:
+        path: The file, with `vocabulary.txt` and `captions.json` beside it, as `keras-recurrent` exports a captioner.
+        num_threads: How many threads the interpreter may use.
+
+    Raises:
+        DataError: If a file is missing or is not what it should be.
+
+    Example:
+
+    ```python
+    model = Captioner("export/model.tflite")
+    model.captions(pixels)             # uint8 [n, side, side, 3] -> n captions; greedy=True without the beam
+    model.read("photo.jpg")            # needs Pillow, which resizes the picture
+    ```
+    """
+
+    def __init__(self, path: str | Path, num_threads: int = 1) -> None:
+        path = Path(path)
+        interpreter = _open(path, num_threads)
+        try:
+            self.vocabulary, known = runtime_files.read(path.parent)
+            self.side, self._between = int(known["side"]), " " if known["level"] == "word" else ""
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            names = f"{runtime_files.VOCABULARY} and {runtime_files.SETTINGS}"
+            raise DataError(f"{names} beside {path} are missing or damaged: {error}.") from None
+        if "decode" not in interpreter.get_signature_list():
+            raise DataError(f"{str(path)!r} has no signature 'decode'; it is no captioner.")
+        names = [name for name in ("greedy", "decode") if name in interpreter.get_signature_list()]
+        self._searches = {name: interpreter.get_signature_runner(name) for name in names}
+
+    def captions(self, pixels: np.ndarray, greedy: bool = False) -> list[str]:
+        """The best caption of each picture.
+
+        Args:
+            pixels: uint8 `[n, side, side, 3]`, RGB.
+            greedy: Whether to search greedily instead of by the beam, where the file has both.
+
+        Raises:
+            ValueError: If the pixels have another shape or type.
+        """
+        pixels = np.asarray(pixels)
+        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != (self.side, self.side, 3):
+            raise ValueError(
+                f"The pixels are {pixels.dtype} of shape {pixels.shape}; expected uint8 of shape "
+                f"(n, {self.side}, {self.side}, 3)."
+            )
+        run = next(iter(self._searches.values())) if greedy else self._searches["decode"]
+        tokens = run(image=pixels)["tokens"]
+        return [self._line(row[0] if row.ndim == 2 else row) for row in tokens]
+
+    def read(self, path: str | Path, greedy: bool = False) -> str:
+        """The caption of a picture file.
+
+        Raises:
+            DataError: If it can't be read.
+        """
+        from PIL import Image, ImageOps
+
+        try:
+            with Image.open(path) as opened:
+                picture = ImageOps.exif_transpose(opened).convert("RGB")
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise DataError(f"{path} can't be read: {error}.") from None
+        if picture.size != (self.side, self.side):
+            picture = picture.resize((self.side, self.side), Image.Resampling.BILINEAR)
+        return self.captions(np.asarray(picture, np.uint8)[None], greedy)[0]
+
+    def _line(self, tokens: np.ndarray) -> str:
+        """Tokens up to the first 0, as one line."""
+        ended = np.flatnonzero(tokens == 0)
+        kept = tokens[: ended[0]] if len(ended) else tokens
+        return self._between.join(self.vocabulary[token] for token in kept)
 
 
 def _open(path: Path, num_threads: int) -> Any:

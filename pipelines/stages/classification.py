@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -12,14 +13,14 @@ import tensorflow as tf
 
 from .. import metrics, plots
 from ..config import Config
+from ..export import export_saved_model, export_tflite
 from ..pipeline import Findings
 from ..runs import Run
 from .data import LabelledData
+from .encoding import halves
 
 MONITOR, MODE = "val_accuracy", "max"
-CLASSES = True
-SIGNATURES = None  # single steps too, where the model can be stepped
-LEAST_SIZE = 1.0
+PROOF = {"classes": True, "least_size": 1.0}
 LEAST = 1e-7  # probability, so that its logarithm is finite
 ABOUT_METRICS = {
     "accuracy": "share of the examples that are wholly right",
@@ -157,7 +158,7 @@ def tables(scores: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def served(run: Run, data: LabelledData) -> Any:
+def write_saved_model(run: Run, data: LabelledData, path: Path) -> None:
     """Adds the label's name to the probabilities, inside the SavedModel."""
 
     def serve(probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -166,7 +167,12 @@ def served(run: Run, data: LabelledData) -> Any:
             "labels": tf.gather(tf.constant(data.classes), tf.argmax(probabilities, -1)),
         }
 
-    return serve
+    export_saved_model(run.model, path, serve=serve)
+
+
+def write_tflite(run: Run, path: Path, quantization: str | None, examples: Any) -> None:
+    """What is trained, for whole sequences and, where the model can be stepped, for single steps too."""
+    export_tflite(halves(run.model)[1], path, quantization, examples)
 
 
 def headline(scores: dict[str, Any]) -> str:

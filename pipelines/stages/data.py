@@ -11,12 +11,14 @@ import numpy as np
 from ..errors import DataError, UsageError
 
 if TYPE_CHECKING:
+    import keras
     import tensorflow as tf
 
     Augment = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 AHEAD = 4  # batches prepared while the model works on one
+ENCODED = 256  # texts that are encoded together
 WINDOW = 50  # batches whose examples are sorted by length together
 FINE, COARSE, LONG = 8, 64, 32
 """Sequences are padded to a multiple of FINE steps, and those of more than LONG steps to one of COARSE."""
@@ -40,6 +42,9 @@ class Examples(Protocol):
 
     def lengths(self) -> np.ndarray | None:
         """Time steps of each example; None if all have the same."""
+
+    def encoded(self, encoder: keras.Model) -> Examples:
+        """The split as what stands behind the encoder takes it, where a pipeline has an encoder."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,23 @@ class Split:
     def lengths(self) -> np.ndarray | None:
         """Of each example; None if the inputs are one array."""
         return np.array([len(row) for row in self.inputs]) if self.inputs.dtype == object else None
+
+    def encoded(self, encoder: keras.Model) -> Split:
+        """Texts as ids, without the zeros at their ends."""
+        import tensorflow as tf
+
+        rows: list[np.ndarray] = []
+        for start in range(0, len(self), ENCODED):
+            outputs = encoder(tf.constant(self.inputs[start : start + ENCODED].tolist())).numpy()
+            rows += [row[:length] for row, length in zip(outputs, np.count_nonzero(outputs, axis=1), strict=True)]
+        return Split(as_objects(rows), self.labels)
+
+
+def as_objects(rows: list) -> np.ndarray:
+    """Rows of unequal length as an array of objects, whatever their lengths."""
+    array = np.empty(len(rows), object)
+    array[:] = rows
+    return array
 
 
 @dataclass(frozen=True)

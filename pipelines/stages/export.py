@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from .. import files, metrics
-from ..export import check_export, export_saved_model, export_tflite
+from ..export import check_export
 from ..runs import LABELS, Run
 from .data import Data, Examples
 from .encoding import encoded, halves
@@ -49,14 +49,13 @@ def export(run: Run, data: Data) -> dict[str, Any]:
 def _write(run: Run, data: Data, folder: Path) -> dict[str, Path]:
     """Writes every artefact; returns where they are, by kind."""
     artifacts = {"saved_model": folder / "saved_model" / "1", "tflite": folder / "model.tflite"}
-    export_saved_model(run.model, artifacts["saved_model"], serve=kind_of(run.pipeline).served(run, data))
-    _, model = halves(run.model)
-    signatures = kind_of(run.pipeline).SIGNATURES
-    export_tflite(model, artifacts["tflite"], signatures=signatures)
+    kind = kind_of(run.pipeline)
+    kind.write_saved_model(run, data, artifacts["saved_model"])
+    kind.write_tflite(run, artifacts["tflite"], None, None)
     for quantization in run.config.export.quantization:
         path = artifacts[f"tflite_{quantization}"] = folder / f"model.{quantization}.tflite"
         examples = representative(data.train, run.config.training.seed) if quantization == "int8" else None
-        export_tflite(model, path, quantization, examples, signatures)
+        kind.write_tflite(run, path, quantization, examples)
     (folder / LABELS.name).write_text("".join(f"{name}\n" for name in data.names), encoding="utf-8")
     run.pipeline.write_beside(run, folder)
     return artifacts
@@ -91,8 +90,7 @@ def _prove(run: Run, data: Data, artifacts: dict[str, Path]) -> dict[str, Any]:
             rows=run.config.export.rows,
             class_names=list(data.names),
             lower_is_better=kind.MODE == "min",
-            classes=kind.CLASSES,
-            least_size=kind.LEAST_SIZE,
+            **kind.PROOF,
         )
         for inputs, names in parts
     ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import tensorflow as tf
 
 from ..config import Config
 from ..errors import DataError
+from ..export import export_saved_model, export_tflite
 from ..pipeline import Findings
 from ..runs import Run
 from ..series import direction as of_directions
@@ -24,9 +26,7 @@ from ..series.significance import block_bootstrap, by_date, diebold_mariano
 from ..series.splits import SeriesData
 
 MONITOR, MODE = "val_loss", "min"
-CLASSES = False
-SIGNATURES = ("sequence",)  # windows are read as a whole; `runtime.Forecaster` keeps the last rows
-LEAST_SIZE = 0.0  # forecasts may be small numbers
+PROOF = {"classes": False, "least_size": 0.0}  # forecasts may be small numbers
 ABOUT_METRICS = {
     "mse": "mean squared error of the standardised values, lower is better",
     "mae": "mean absolute error of the standardised values, lower is better",
@@ -273,5 +273,11 @@ def _chance(found: dict[str, Any]) -> str:
     return f"{found['p_value']:.2g}" if found["p_value"] else "below 1e-6"  # metrics.json has six digits
 
 
-def served(run: Run, data: SeriesData) -> None:
+def write_saved_model(run: Run, data: SeriesData, path: Path) -> None:
     """The SavedModel gives what the model gives."""
+    export_saved_model(run.model, path)
+
+
+def write_tflite(run: Run, path: Path, quantization: str | None, examples: Any) -> None:
+    """Windows are read as a whole; `runtime.Forecaster` keeps the last rows."""
+    export_tflite(run.model, path, quantization, examples, ("sequence",))

@@ -12,8 +12,7 @@ def kind_of(pipeline: Pipeline) -> ModuleType:
     """The module of a pipeline's kind, such as `classification`.
 
     It holds `MONITOR` and `MODE` (the validation score that makes an epoch the best, and whether `max` or `min` is, as
-    of the primary metric), `CLASSES` (whether answers are classes), `SIGNATURES` (of TFLite files), `LEAST_SIZE` (of
-    answers, to which tolerances refer), `ABOUT_METRICS`, and the functions `compiled`, `score`, `judge`, `tables`,
-    `headline`, `served`.
+    of the primary metric), `PROOF` (what `export.check_export` must know of the answers), `ABOUT_METRICS`, and the
+    functions `compiled`, `score`, `judge`, `tables`, `headline`, `write_saved_model`, `write_tflite`.
     """
     return importlib.import_module(f".{pipeline.kind}", __package__)

@@ -34,8 +34,8 @@ def weights(run: Run, texts: Sequence[str]) -> list[tuple[list[str], np.ndarray]
         )
     import keras
 
-    from ..stages.data import Split
-    from ..stages.encoding import as_objects, encoded, halves
+    from ..stages.data import Split, as_objects
+    from ..stages.encoding import encoded, halves
     from ..stages.text_model import ATTENTION, SEQUENCE
 
     encoder, model = halves(run.model)

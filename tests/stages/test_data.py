@@ -5,8 +5,7 @@ import pytest
 
 from keras_recurrent.pipelines.errors import UsageError
 from keras_recurrent.pipelines.mnist_rows import RowsConfig, RowsData, load, pairs
-from keras_recurrent.pipelines.stages.data import Split, evaluation_batches, hold_out, training_batches
-from keras_recurrent.pipelines.stages.encoding import as_objects
+from keras_recurrent.pipelines.stages.data import Split, as_objects, evaluation_batches, hold_out, training_batches
 
 
 @pytest.fixture

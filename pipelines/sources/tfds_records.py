@@ -1,0 +1,113 @@
+"""Records of TensorFlow Datasets one at a time, in any order, for data sets whose pictures do not fit in memory.
+
+An array_record file gives its records in any order by itself. A TFRecord file is read through once, and the place of
+each record is kept: a record of n bytes takes 12 before it (its length and a checksum) and 4 behind it (a checksum).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ..errors import DataError, first_line
+from . import tfds
+from .picture_files import Stored
+from .picture_folders import read_span
+
+BEFORE, BEHIND = 12, 4
+
+Read = Callable[[], bytes]
+
+
+@dataclass(frozen=True)
+class Records:
+    """The records of some splits, one behind the other.
+
+    Attributes:
+        name: Of the data set.
+        reads: Read each record.
+        fields: Of each record its split, and the values of the fields that were asked for.
+    """
+
+    name: str
+    reads: tuple[Read, ...]
+    fields: tuple[tuple[Any, ...], ...]
+
+    def pictures(self, rows: Sequence[int]) -> InRecords:
+        """The pictures of some records, named by the first field that was asked for."""
+        names = tuple(b"".join(self.fields[row][1]).decode(errors="replace") for row in rows)
+        return InRecords(names, tuple(self.reads[row] for row in rows), f"the TFDS data set {self.name!r}")
+
+
+@dataclass(frozen=True)
+class InRecords(Stored):
+    """The pictures in the field `image` of records."""
+
+    reads: tuple[Read, ...]
+    source: str
+
+    def place(self, row: int) -> str:
+        return f"{self.source}: {self.names[row]}"
+
+    def content(self, row: int) -> bytes:
+        try:
+            return b"".join(_values(self.reads[row](), "image"))
+        except DataError:
+            raise
+        except Exception as error:  # as in `load`
+            raise DataError(f"{self.place(row)} can't be read: {first_line(error)}") from error
+
+
+def load(name: str, data_dir: Path | None, splits: tuple[str, ...], fields: tuple[str, ...]) -> Records:
+    """Reads all records once, and keeps some fields of bytes of each.
+
+    Args:
+        name: Of the builder.
+        data_dir: Where data sets are prepared; None for TFDS' own folder.
+        splits: Of the data set; those that it lacks are passed over.
+        fields: Such as `image/filename`; a missing one has no values.
+
+    Raises:
+        DataError: If the data set is not prepared and can't be downloaded, or can't be read.
+    """
+    builder = tfds.ready(name, data_dir)
+    reads, found = [], []
+    try:
+        for split in splits:
+            if split in builder.info.splits:
+                for read, record in _records(builder, split):
+                    reads.append(read)
+                    found.append((split, *(_values(record, field) for field in fields)))
+    except DataError:
+        raise
+    except Exception as error:  # TFDS raises what its readers raise; a damaged record has no class of its own
+        raise DataError(
+            f"the TFDS data set {name!r} in {builder.data_path} can't be read: {first_line(error)}"
+        ) from error
+    return Records(name, tuple(reads), tuple(found))
+
+
+def _records(builder: Any, split: str) -> Iterator[tuple[Read, bytes]]:
+    """Each record of a split, and what reads it again."""
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    if builder.info.file_format != tfds.core.FileFormat.TFRECORD:
+        source = builder.as_data_source(split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES)
+        for row in range(len(source)):
+            yield partial(source.__getitem__, row), source[row]
+        return
+    for path in builder.info.splits[split].filepaths:
+        start = BEFORE
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            yield partial(read_span, Path(path), start, len(record), str(path)), record
+            start += len(record) + BEHIND + BEFORE
+
+
+def _values(record: bytes, field: str) -> list[bytes]:
+    import tensorflow as tf
+
+    return list(tf.train.Example.FromString(record).features.feature[field].bytes_list.value)

@@ -1,0 +1,46 @@
+"""A model's answers to raw inputs of any kind."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ...layers import paths
+
+BATCH, PICTURES = 256, 32
+"""Inputs that are answered together; and encoded pictures, which need more memory each."""
+
+
+def answers(model: keras.Model, inputs: np.ndarray | dict[str, np.ndarray]) -> np.ndarray | dict[str, np.ndarray]:
+    """Answers `[n, ...]`, or some by name.
+
+    Args:
+        model: As a run keeps it.
+        inputs: `[n, ...]`; texts; encoded pictures, which are `bytes`; or arrays by name.
+    """
+    if isinstance(inputs, dict):
+        return _as_arrays(model.predict(inputs, batch_size=BATCH, verbose=0))
+    if not len(inputs):
+        return keras.tree.map_structure(lambda each: np.zeros((0, *each.shape[1:]), each.dtype), model.output)
+    match next(iter(inputs)):
+        case str():
+            return _of_texts(model, inputs)
+        case bytes():
+            parts = [list(inputs[start : start + PICTURES]) for start in range(0, len(inputs), PICTURES)]
+            found = [_as_arrays(model.predict_on_batch(tf.constant(part))) for part in parts]
+            return keras.tree.map_structure(lambda *each: np.concatenate(each), *found)
+    return _as_arrays(model.predict(np.asarray(inputs), batch_size=BATCH, verbose=0))
+
+
+def _of_texts(model: keras.Model, texts: np.ndarray) -> np.ndarray:
+    """In the order of their lengths, so that little of a batch is padding."""
+    texts = np.asarray(texts, dtype=object)  # else all would be as wide as the longest
+    order = np.argsort([len(text) for text in texts], kind="stable")
+    with paths.few_lengths():
+        found = np.asarray(model.predict(tf.constant(texts[order].tolist()), batch_size=BATCH, verbose=0))
+    return found[np.argsort(order)]
+
+
+def _as_arrays(found: np.ndarray | dict[str, np.ndarray]) -> np.ndarray | dict[str, np.ndarray]:
+    return keras.tree.map_structure(np.asarray, found)

@@ -1,0 +1,79 @@
+"""Encoders of images: what a decoder of captions looks at, a map of features.
+
+A residual network that is trained from scratch, with pre-activation blocks (He et al. 2016, Identity Mappings in Deep
+Residual Networks, arXiv 1603.05027), or one of `keras.applications`.
+"""
+
+from __future__ import annotations
+
+import keras
+
+from ..config import Section
+
+ENCODER, STEM = "image_encoder", 32
+
+
+def image_encoder(model: Section, side: int) -> keras.Model:
+    """From an image, `[batch, side, side, 3]` uint8, to the map of its features; in training it is changed at random.
+
+    Args:
+        model: The section `model` of a configuration.
+        side: Pixels of each side.
+    """
+    image = keras.Input((side, side, 3), dtype="uint8", name="image")
+    x = keras.layers.Rescaling(1 / 127.5, -1, dtype="float32", name="scaled")(image)
+    for layer in augmentation(model):
+        x = layer(x)
+    return keras.Model(image, residual_features(x, model.widths, model.blocks, STEM), name=ENCODER)
+
+
+def augmentation(model: Section) -> list[keras.layers.Layer]:
+    """Random changes of images that are scaled to -1..1, in training alone; beyond the border they are mirrored."""
+    layers = keras.layers
+    flips = {"horizontal": "horizontal", "both": "horizontal_and_vertical"}
+    beyond = {"fill_mode": "reflect", "dtype": "float32"}
+    tone = {"value_range": (-1, 1), "dtype": "float32"}
+    chosen = [
+        (model.flip in flips, lambda: layers.RandomFlip(flips[model.flip], dtype="float32")),
+        (model.rotation, lambda: layers.RandomRotation(model.rotation / 360, **beyond)),
+        (model.zoom, lambda: layers.RandomZoom((-model.zoom, model.zoom), (-model.zoom, model.zoom), **beyond)),
+        (model.shift, lambda: layers.RandomTranslation(model.shift, model.shift, **beyond)),
+        (model.contrast, lambda: layers.RandomContrast(model.contrast, **tone)),
+        (model.contrast, lambda: layers.RandomBrightness(model.contrast / 2, **tone)),
+    ]
+    return [make() for wanted, make in chosen if wanted]
+
+
+def residual_features(image: keras.KerasTensor, widths: tuple[int, ...], blocks: int, stem: int) -> keras.KerasTensor:
+    """The map of a residual network, `[batch, rows, columns, widths[-1]]`, with 2^-(1 + stages) of the image's side.
+
+    Args:
+        image: `[batch, rows, columns, 3]`, scaled to -1..1.
+        widths: Channels of each stage; every stage but the first halves both sides.
+        blocks: Residual blocks in each stage.
+        stem: Channels of the first convolution, which halves both sides, as the pooling after it does.
+    """
+    x = _convolution(stem, 5, 2)(image)
+    x = keras.layers.MaxPooling2D(3, 2, padding="same")(_activated(x))
+    for stage, width in enumerate(widths):
+        for block in range(blocks):
+            x = _block(x, width, stride=2 if stage and not block else 1)
+    return _activated(x)
+
+
+def _block(x: keras.KerasTensor, width: int, stride: int) -> keras.KerasTensor:
+    """x + F(x), in which F is two convolutions, each behind a normalisation and a rectifier."""
+    y = _activated(x)
+    shortcut = x if stride == 1 and x.shape[-1] == width else _convolution(width, 1, stride)(y)
+    y = _activated(_convolution(width, 3, stride)(y))
+    return keras.layers.Add()([shortcut, _convolution(width, 3)(y)])
+
+
+def _activated(x: keras.KerasTensor) -> keras.KerasTensor:
+    return keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=0.9)(x))
+
+
+def _convolution(width: int, size: int, stride: int = 1) -> keras.layers.Conv2D:
+    return keras.layers.Conv2D(
+        width, size, strides=stride, padding="same", use_bias=False, kernel_initializer="he_normal"
+    )

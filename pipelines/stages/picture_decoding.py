@@ -1,0 +1,48 @@
+"""Encoded pictures as pixels, in TensorFlow: the same in training, in evaluation and in the SavedModel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+def to_pixels(content: tf.Tensor, side: tuple[int, int]) -> tf.Tensor:
+    """One JPEG or PNG, a scalar string, as `[rows, columns, 3]` uint8; gray ones become RGB.
+
+    A picture of another size is resized, bilinearly with antialiasing; its proportions change.
+    """
+    pixels = tf.io.decode_image(content, channels=3, expand_animations=False)
+    pixels = tf.cond(
+        tf.reduce_all(tf.equal(tf.shape(pixels)[:2], side)),
+        lambda: pixels,
+        lambda: tf.cast(tf.round(tf.image.resize(pixels, side, antialias=True)), tf.uint8),
+    )
+    pixels.set_shape((*side, 3))
+    return pixels
+
+
+@keras.saving.register_keras_serializable("keras_recurrent")
+class DecodePictures(keras.layers.Layer):
+    """Encoded pictures `[batch]`, strings, as `[batch, rows, columns, 3]` uint8.
+
+    Args:
+        side: Rows and columns.
+    """
+
+    def __init__(self, side: tuple[int, int], **options: Any) -> None:
+        super().__init__(**options)
+        self.side = tuple(side)
+
+    def call(self, contents: tf.Tensor) -> tf.Tensor:
+        """Decodes one after the other."""
+        return tf.map_fn(lambda each: to_pixels(each, self.side), contents, fn_output_signature=tf.uint8)
+
+    def compute_output_spec(self, contents: keras.KerasTensor) -> keras.KerasTensor:
+        """Pixels, not floats."""
+        return keras.KerasTensor((contents.shape[0], *self.side, 3), "uint8")
+
+    def get_config(self) -> dict[str, Any]:
+        """For serialisation."""
+        return super().get_config() | {"side": self.side}
