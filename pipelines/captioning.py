@@ -10,6 +10,7 @@ Karpathy, COCO and Flickr8k), `tfds` (the builder `coco_captions`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -18,8 +19,8 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model
 from pydantic_core import PydanticCustomError
 
 from . import cli
-from .captions import baselines, findings, prediction, runtime_files, words
-from .captions.examples import CaptionData, CaptionedPictures
+from .captions import applications, baselines, feature_cache, findings, prediction, runtime_files, words
+from .captions.examples import TOKENS, CaptionData, CaptionedPictures
 from .cells import CellName
 from .config import ClassifierTraining, Config, DataSection, Evaluation, FullPath, Rate, Section
 from .errors import DataError, UsageError
@@ -29,6 +30,9 @@ from .text.tokens import Level
 
 if TYPE_CHECKING:
     import keras
+    import tensorflow as tf
+
+    from .stages.data import Augment
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Side = Annotated[int, Field(ge=32, le=1024)]
@@ -76,15 +80,31 @@ class CaptioningData(DataSection):
     """The most tokens of a caption; of a longer one the first are learned."""
     per_picture: PositiveInt = 5
     """The most captions of one picture that are learned, the first ones; it is scored against all of them."""
+    cache: FullPath | None = None
+    """Folder in which the features of pictures are kept if their encoder stays frozen and no picture is changed at
+    random; null for `keras_recurrent/features` in the user's cache (XDG_CACHE_HOME, or ~/.cache)."""
 
 
 class CaptioningModel(Section):
     """The encoder of pictures, the decoder of captions, and the search."""
 
+    encoder: applications.EncoderName = "residual"
+    """What looks at the picture: `residual`, a network that is trained from scratch, or one of `keras.applications` as
+    Keras spells it, such as MobileNetV2, EfficientNetB0 or ResNet50."""
+    weights: Literal["none", "imagenet"] | FullPath = "none"
+    """Of one of `keras.applications`: drawn at random (`none`), those that Keras has (`imagenet`), or a file of weights
+    without the top (include_top=False), as Keras saves them."""
+    fine_tune_from: NonNegativeInt | None = 0
+    """Epoch, counted from 0, from which the encoder is trained too; null keeps it frozen. The statistics of its batch
+    normalisation stay those of given weights. Its first steps are larger than later ones, as those of Adam are whose
+    gradients were 0 for long, so a later epoch wants a small learning rate by then."""
     widths: tuple[PositiveInt, ...] = (32, 64, 128)
     """Channels of the stages of the residual encoder; the map has 1/4 of the side, halved for each further stage."""
     blocks: PositiveInt = 1
     """Residual blocks in each stage."""
+    pooled: bool = True
+    """Whether the residual encoder halves the sides by pooling before its first stage; for small pictures rather not,
+    the sides of the map are then twice as long."""
     flip: Literal["none", "horizontal", "both"] = "none"
     """Random mirroring of training pictures, where no caption tells left from right, or also top from bottom."""
     rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
@@ -123,7 +143,16 @@ class CaptioningModel(Section):
         if self.penalty and self.attention is None:
             text = "model.penalty is on the attention, and model.attention is null; leave one of them out"
             raise PydanticCustomError("together", text)
+        if error := applications.refusal(self):
+            raise PydanticCustomError("together", "{error}", {"error": error})
         return self
+
+
+class CaptioningTraining(ClassifierTraining):
+    """How the model is fitted."""
+
+    captions: PositiveInt | None = None
+    """So many captions of each picture are learned in an epoch, drawn anew in each; null for all that it has."""
 
 
 class CaptioningEvaluation(Evaluation):
@@ -138,7 +167,7 @@ class CaptioningConfig(Config):
 
     data: CaptioningData = CaptioningData()
     model: CaptioningModel = CaptioningModel()
-    training: ClassifierTraining = ClassifierTraining()
+    training: CaptioningTraining = CaptioningTraining()
     evaluation: CaptioningEvaluation = CaptioningEvaluation()
 
     @model_validator(mode="after")
@@ -146,15 +175,21 @@ class CaptioningConfig(Config):
         if "int8" in self.export.quantization:
             text = "export.quantization int8 is for models without a search; leave it out"
             raise PydanticCustomError("together", text)
-        if self.data.side < 2 ** (1 + len(self.model.widths)):
-            text = "model.widths has so many stages that nothing is left of data.side; leave some out"
-            raise PydanticCustomError("together", text)
+        if self.model.encoder == applications.RESIDUAL:
+            few = self.data.side < 2 ** (1 + len(self.model.widths))
+            error = "model.widths has so many stages that nothing is left of data.side; leave some out" if few else None
+        else:
+            error = applications.refusal_of_rest(self.model, self.data.side, self.training)
+        if error:
+            raise PydanticCustomError("together", "{error}", {"error": error})
         return self
 
 
 def load(config: CaptioningConfig) -> CaptionData:
     """Loads the three splits, reads every picture once, and fits the vocabulary on the training captions."""
     data = config.data
+    if config.model.encoder != applications.RESIDUAL:
+        applications.weights_file(config.model, data.side)  # better to miss it now than after all pictures were read
     source = _source(data)
     survey = picture_files.survey(source.pictures)
     splits = np.array(source.splits if source.splits is not None else _hold_out(data, len(source)))
@@ -177,6 +212,10 @@ def load(config: CaptioningConfig) -> CaptionData:
     notes += _treatments(data, found, known, train)
     train = np.array([row for row in train if known[row]])
     rows = [train, *(np.flatnonzero(splits == split) for split in ("validation", "test"))]
+    cache = _cache(config)
+    if cache is not None:
+        count = len(rows[0]) + len(rows[1])
+        notes.append(f"the features of {count:,} pictures are computed once, and kept in {cache.folder}")
     longest = max(len(caption) for row in train for caption in known[row])
     parts = [
         CaptionedPictures(
@@ -186,10 +225,20 @@ def load(config: CaptioningConfig) -> CaptionData:
             tuple(tuple(tuple(words.words(text)) for text in source.captions[row]) for row in of_split),
             tuple(source.captions[row] for row in of_split),
             (data.side, data.side),
+            tuple(survey.digests[row] for row in of_split),
+            cache,
         )
         for of_split in rows
     ]
     return CaptionData(*parts, vocabulary, notes=tuple(notes), kind=data.source)
+
+
+def _cache(config: CaptioningConfig) -> feature_cache.FeatureCache | None:
+    """Where features are kept, if the encoder gives each picture the same ones throughout the training."""
+    if not applications.is_kept(config.model):
+        return None
+    folder = config.data.cache or feature_cache.default_folder()
+    return feature_cache.FeatureCache(folder, config.model, config.data.side)
 
 
 def _source(data: CaptioningData) -> captioned.Captioned:
@@ -243,11 +292,28 @@ def _treatments(
 
 
 def build(config: CaptioningConfig, data: CaptionData, precision: str) -> keras.Model:
-    """Builds what is trained: a picture and the tokens of its captions in, the logits of each token out."""
+    """Builds what is trained: a picture and the tokens of its captions in, the logits of each token out.
+
+    Where the features of pictures are kept, they are its inputs.
+    """
     from .stages.caption_model import caption_model
 
-    _, captions, length = data.train.tokens.shape
-    return caption_model(config.model, len(data.vocabulary), config.data.side, captions, length, precision)
+    count, _, length = data.train.tokens.shape
+    steps = math.ceil(count / config.training.batch_size)
+    return caption_model(config.model, len(data.vocabulary), config.data.side, length, precision, steps)
+
+
+def augment(config: CaptioningConfig) -> Augment | None:
+    """Draws some captions of each picture; the picture itself is changed in the model."""
+    if config.training.captions is None:
+        return None
+    from .stages.caption_model import drawn
+
+    def draw(inputs: dict[str, tf.Tensor], tokens: tf.Tensor, seed: tf.Tensor) -> tuple[dict, tf.Tensor]:
+        chosen = drawn(tokens, config.training.captions, seed)
+        return inputs | {TOKENS: chosen}, chosen
+
+    return draw
 
 
 def encoder(config: CaptioningConfig, data: CaptionData) -> keras.Model:
@@ -264,11 +330,15 @@ def finish(config: CaptioningConfig, data: CaptionData, trained: keras.Model) ->
     """The model that writes captions by itself: pixels in, tokens and their scores out."""
     from .stages.caption_model import DECODER
     from .stages.caption_search import Search, captioner
-    from .stages.image_encoder import ENCODER
+    from .stages.image_encoder import ENCODER, image_encoder
 
+    if applications.is_kept(config.model):
+        seeing = image_encoder(config.model, config.data.side)
+    else:
+        seeing = trained.get_layer(ENCODER)
     search = Search(config.model.beam, config.model.length_penalty)
     length = data.train.tokens.shape[-1]
-    return captioner(trained.get_layer(ENCODER), trained.get_layer(DECODER), length, search)
+    return captioner(seeing, trained.get_layer(DECODER), length, search)
 
 
 def chosen_baselines(config: CaptioningConfig) -> dict[str, Callable[[CaptionData], list[list[str]]]]:
@@ -316,6 +386,7 @@ PIPELINE = Pipeline(
     examine=findings.examine,
     predict=prediction.predict,
     kind="captions",
+    augment=augment,
     encoder=encoder,
     finish=finish,
     write_beside=runtime_files.write_beside,

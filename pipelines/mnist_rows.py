@@ -186,7 +186,8 @@ def augment(config: RowsConfig) -> Augment | None:
         halves = tf.concat(tf.split(images, 2, axis=2), axis=0)
         return tf.concat(tf.split(change(halves, seed), 2, axis=0), axis=2)
 
-    return change_halves if data.pairs else change
+    of_images = change_halves if data.pairs else change
+    return lambda images, labels, seed: (of_images(images, seed), labels)
 
 
 def read_input(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str]]:

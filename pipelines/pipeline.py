@@ -78,7 +78,7 @@ class Pipeline:
     kind: str = "classification"
     """The module of `stages/` that holds what sets this kind of task apart, `classification` or `forecasting`."""
     augment: Callable[[Config], Augment | None] = no_change
-    """The random change of training inputs, if any."""
+    """The random change of a batch of training inputs and labels, if any."""
     encoder: Callable[[Config, Data], keras.Model | None] = no_encoder
     """What turns raw inputs into those of `build`, if the model does not take raw ones: it is in model.keras and in the
     SavedModel, and not in the TFLite files."""

@@ -293,17 +293,18 @@ class Captioner:
         except (OSError, ValueError, TypeError, KeyError) as error:
             names = f"{runtime_files.VOCABULARY} and {runtime_files.SETTINGS}"
             raise DataError(f"{names} beside {path} are missing or damaged: {error}.") from None
-        if "decode" not in interpreter.get_signature_list():
+        signatures = interpreter.get_signature_list()
+        if "decode" not in signatures:
             raise DataError(f"{str(path)!r} has no signature 'decode'; it is no captioner.")
-        names = [name for name in ("greedy", "decode") if name in interpreter.get_signature_list()]
-        self._searches = {name: interpreter.get_signature_runner(name) for name in names}
+        self._decode = interpreter.get_signature_runner("decode")
+        self._greedy = interpreter.get_signature_runner("greedy") if "greedy" in signatures else self._decode
 
     def captions(self, pixels: np.ndarray, greedy: bool = False) -> list[str]:
         """The best caption of each picture.
 
         Args:
             pixels: uint8 `[n, side, side, 3]`, RGB.
-            greedy: Whether to search greedily instead of by the beam, where the file has both.
+            greedy: Whether to search greedily instead of by the beam; without a beam the file is greedy anyway.
 
         Raises:
             ValueError: If the pixels have another shape or type.
@@ -314,8 +315,9 @@ class Captioner:
                 f"The pixels are {pixels.dtype} of shape {pixels.shape}; expected uint8 of shape "
                 f"(n, {self.side}, {self.side}, 3)."
             )
-        run = next(iter(self._searches.values())) if greedy else self._searches["decode"]
-        tokens = run(image=pixels)["tokens"]
+        if not len(pixels):
+            return []
+        tokens = (self._greedy if greedy else self._decode)(image=pixels)["tokens"]
         return [self._line(row[0] if row.ndim == 2 else row) for row in tokens]
 
     def read(self, path: str | Path, greedy: bool = False) -> str:

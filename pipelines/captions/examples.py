@@ -10,6 +10,7 @@ import numpy as np
 
 from ..sources.picture_files import Pictures
 from ..stages.data import Data, Examples
+from .feature_cache import FEATURES, FeatureCache
 
 if TYPE_CHECKING:
     import keras
@@ -27,7 +28,8 @@ class CaptionedPictures:
 
     `rows [n]` are those of the pictures; `tokens [n, captions, time]` int32 the captions that are learned from;
     `references` all captions of each picture in words, as they are scored against; `texts` the same as they were given;
-    `side` the rows and columns that the model sees.
+    `side` the rows and columns that the model sees. `digests` are of the pixels of each picture, and `cache` is where
+    the features are kept that training reads instead of them, if their encoder never changes.
     """
 
     pictures: Pictures
@@ -36,6 +38,8 @@ class CaptionedPictures:
     references: tuple[tuple[tuple[str, ...], ...], ...]
     texts: tuple[tuple[str, ...], ...]
     side: tuple[int, int]
+    digests: tuple[str, ...] = ()
+    cache: FeatureCache | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -48,6 +52,7 @@ class CaptionedPictures:
             tokens=self.tokens[chosen],
             references=tuple(self.references[number] for number in numbers),
             texts=tuple(self.texts[number] for number in numbers),
+            digests=tuple(self.digests[number] for number in numbers) if self.digests else (),
         )
 
     @property
@@ -78,9 +83,12 @@ class CaptionedPictures:
     def lengths(self) -> None:
         """All have the same length."""
 
-    def encoded(self, encoder: keras.Model) -> DecodedPictures:
+    def encoded(self, encoder: keras.Model) -> Examples:
         """The split as the trained part takes it."""
-        return DecodedPictures(self)
+        decoded = DecodedPictures(self)
+        if self.cache is None:
+            return decoded
+        return KeptFeatures(self.cache.features(decoded, self.digests), self.tokens)
 
     def reader(self) -> Reader:
         """That of the decoded pictures."""
@@ -138,6 +146,53 @@ class DecodedPictures:
             )
             of_rows = tf.gather(tokens, rows)
             return {"image": image, TOKENS: of_rows}, of_rows
+
+        return read
+
+
+@dataclass(frozen=True)
+class KeptFeatures:
+    """A split whose inputs are features `[n, rows, columns, channels]`, read from a file batch by batch."""
+
+    features: np.ndarray
+    tokens: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __getitem__(self, chosen: np.ndarray | slice) -> KeptFeatures:
+        return KeptFeatures(self.features[chosen], self.tokens[chosen])
+
+    @property
+    def inputs(self) -> np.ndarray:
+        """The features of all pictures."""
+        return self.features
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The tokens."""
+        return self.tokens
+
+    def lengths(self) -> None:
+        """All have the same length."""
+
+    def encoded(self, encoder: keras.Model) -> Examples:
+        """They are what the trained part takes."""
+        return self
+
+    def reader(self) -> Reader:
+        """Reads features from their file."""
+        import tensorflow as tf
+
+        features, tokens = self.features, tf.constant(self.tokens)
+
+        def stored(rows: np.ndarray) -> np.ndarray:
+            return features[rows].astype(np.float32)
+
+        def read(rows: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+            of_rows = tf.gather(tokens, rows)
+            seen = tf.numpy_function(stored, [rows], tf.float32, stateful=False)
+            return {FEATURES: tf.ensure_shape(seen, (None, *features.shape[1:])), TOKENS: of_rows}, of_rows
 
         return read
 

@@ -49,8 +49,8 @@ def examine(
 
 def best(of_beam: np.ndarray) -> np.ndarray:
     """Tokens `[n, time]`, or scores `[n]`, of the best caption of each picture; a greedy search gives no other."""
-    greedy = of_beam.ndim == (1 if of_beam.dtype.kind == "f" else 2)
-    return of_beam if greedy else of_beam[:, 0]
+    of_one = 1 if of_beam.dtype.kind == "f" else 2
+    return of_beam if of_beam.ndim == of_one else of_beam[:, 0]
 
 
 def illustrated(run: Run, split: CaptionedPictures, tokens: np.ndarray, scores: np.ndarray) -> list[Example]:

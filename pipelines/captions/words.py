@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -40,8 +41,6 @@ def fit_vocabulary(captions: Iterable[Sequence[str]], size: int, least: int) -> 
     >>> fit_vocabulary([["a", "b", "a"], ["c", "b", "a"]], 10, 2)
     ('', '[UNK]', 'a', 'b')
     """
-    from collections import Counter
-
     counts = Counter(word for caption in captions for word in caption)
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return (*RESERVED, *(word for word, count in ranked[: size - len(RESERVED)] if count >= least))

@@ -16,24 +16,36 @@ SCRIPT = Path(__file__).with_name("run_artifact.py")
 def write_inputs(path, inputs):
     """Writes the raw inputs of all test rows for `run_artifact.py`; an array without a name gets an empty one."""
     named = inputs if isinstance(inputs, dict) else {"": inputs}
-    arrays = [np.asarray(value) for value in named.values()]
-    arrays = [array.astype(object) if array.dtype.kind in "US" else array for array in arrays]
-    np.savez(path, *arrays, names=np.array(list(named)))
+    np.savez(path, *map(_array, named.values()), names=np.array(list(named)))
 
 
-def run_alone(kind, path, inputs_path, rows):
+def _array(values):
+    """Texts and bytes as objects: arrays of bytes of their own kind would lose zeros at the end."""
+    if isinstance(values, (list, tuple)) and values and isinstance(values[0], (str, bytes)):
+        return np.array(values, object)
+    array = np.asarray(values)
+    return array.astype(object) if array.dtype.kind in "US" else array
+
+
+def run_alone(kind, path, inputs_path, rows, signatures=()):
     """Runs one artefact over the inputs.
+
+    Args:
+        kind: What it is, as in `check_export`.
+        path: The file or folder.
+        inputs_path: What `write_inputs` has written.
+        rows: How many rows are run at several batch sizes.
+        signatures: Names of the signatures that are run; none for the default of `run_artifact.py`.
 
     Returns:
         Tuple `(calls, milliseconds)`: the outputs by name of each call (`whole`, `by_1`, `by_7`, `first_call`,
-        `second_call`; `steps` of a file that can be stepped), and the median time of one example.
+        `second_call`; `steps` of a file that can be stepped), and the median time of one example by signature.
 
     Raises:
         ExportError: If the process fails; the message holds the last line it printed.
     """
     results_path = Path(inputs_path).with_name(f"{kind}.npz")
-    runtime = "saved_model" if kind == "saved_model" else "tflite"
-    arguments = [runtime, path, inputs_path, results_path, rows]
+    arguments = [runtime(kind), path, inputs_path, results_path, rows, ",".join(signatures)]
     command = [sys.executable, "-P", str(SCRIPT), *map(str, arguments)]
     process = subprocess.run(command, capture_output=True, env=environment_without_gpu(), check=False)
     if process.returncode:
@@ -45,7 +57,12 @@ def run_alone(kind, path, inputs_path, rows):
             call, _, output = name.partition("/")
             if output:
                 calls.setdefault(call, {})[output] = file[name]
-        return calls, float(file["milliseconds"])
+        return calls, dict(zip(file["signatures"].tolist(), file["milliseconds"].tolist(), strict=True))
+
+
+def runtime(kind):
+    """What runs a kind of artefact: `saved_model` or `tflite`."""
+    return "saved_model" if kind == "saved_model" else "tflite"
 
 
 def environment_without_gpu():

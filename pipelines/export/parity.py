@@ -7,9 +7,23 @@ import numpy as np
 
 from .errors import ExportError
 from .flatbuffer import require_builtin_only
-from .isolation import run_alone, write_inputs
+from .isolation import run_alone, runtime, write_inputs
+from .judging import (
+    DISTANCES,
+    FLOAT_KINDS,
+    class_problems,
+    difference_of,
+    distance_problems,
+    integer_problems,
+    label_problems,
+    metric_problems,
+    other_integers,
+    repetition_problems,
+    score_problems,
+    split,
+    step_problems,
+)
 
-FLOAT_KINDS = ("saved_model", "tflite")
 TOLERANCES = {
     "saved_model": 1e-4,
     "tflite": 1e-4,
@@ -17,10 +31,6 @@ TOLERANCES = {
     "tflite_float16": 0.01,
     "tflite_int8": 0.01,
 }
-BATCH_TOLERANCE = 1e-4
-DISTANCES = {"tflite_dynamic_range": 0.1, "tflite_float16": 0.01, "tflite_int8": 0.3}
-"""How far quantised outputs may lie from those of the model, as a part of how far these spread, without a score."""
-ROUNDING = 1e-5
 SCORES = "scores"
 """What the outputs are called in messages where there is only one of them that matters."""
 
@@ -37,6 +47,8 @@ def check_export(
     lower_is_better=False,
     classes=True,
     least_size=1.0,
+    relative=False,
+    signatures=None,
 ):
     """Runs exported artefacts on the test set, and compares them with the scores of the Keras model.
 
@@ -44,33 +56,44 @@ def check_export(
     compared. The first `rows` of them also run one by one and in batches of seven, and twice in a row, and must give
     the same again; so must the signature `step`, on a few rows, where the file has it beside `sequence`. A float
     artefact passes if no score differs by more than its tolerance (times the largest score if that is above 1), and
-    the label of every row is the same unless the two highest scores lie closer than that. A quantised one passes if
-    the primary metric loses no more than its tolerance.
+    the label of every row is the same unless the two highest scores lie closer than that. Outputs that are integers,
+    such as tokens, must be the same, except in ties: rows in which all other outputs agree within the tolerance, so
+    that the answer is another one that is as good; no more than a twentieth of the rows (or one row) may be ties. A
+    quantised artefact passes if the primary metric loses no more than its tolerance.
 
     Args:
         artifacts: Dict from kind (`saved_model`, `tflite`, `tflite_dynamic_range`, `tflite_float16`, `tflite_int8`) to
             path. A file with the signature `step` alone is run step by step.
         inputs: The raw test inputs: an array, or a dict of arrays by input name.
         expected: What the Keras model gives for these inputs: its scores, an array `(n, ..., classes)`; or a dict of
-            arrays by output name.
-        score: Optional function from the scores to a dict of metrics. Without it a quantised file passes if its outputs
-            lie near those of the model, measured by how far these spread.
+            arrays by output name, which are the outputs that are compared.
+        score: Optional function from the scores, or from the dict of arrays if `expected` is one, to a dict of metrics.
+            Without it a quantised file passes if its outputs lie near those of the model, measured by how far these
+            spread.
         primary: Name of the main metric.
         rows: How many rows are run at several batch sizes.
         tolerances: Optional dict from kind to another tolerance.
         class_names: Optional list of class names. If an artefact also returns `labels`, they must be the names (or the
-            indices) of its highest scores.
+            indices) of its highest scores, where `expected` is an array.
         lower_is_better: Whether a lower primary metric is the better one.
         classes: Whether the last axis of the scores holds classes, of which the highest is the label.
         least_size: Tolerances are multiplied with the largest value of an output, or with this if it is larger.
+        relative: Whether the tolerance of a quantised artefact is a part of the primary metric of the model.
+        signatures: Optional dict from `saved_model` and `tflite` to the names of the signatures that are run, all with
+            the same inputs. The outputs of the first keep their names, those of the others are `<signature>_<output>`.
+            By default `serving_default`, and of `sequence`, `decode` and `step` the first that the file has.
 
     Returns:
         Dict `{"rows": rows, "artifacts": {kind: {...}}}` that JSON can hold. Each artefact has `path`, `bytes`,
         `max_abs_diff`, `tolerance`, `test` (its metrics), `milliseconds_per_example`, `builtin_only` (`None` for a
-        SavedModel) and `passed`; if it did not pass, also `worst_row` and `reason`.
+        SavedModel) and `passed`; if it did not pass, also `worst_row` and `reason`. `max_abs_diff` is that of the
+        outputs that are not integers (`None` if all are); where a float artefact has some, `ties` is the number of
+        rows that are ties. `milliseconds_per_example` is that of the first signature; where several are run,
+        `milliseconds` holds them by signature.
 
     Raises:
-        ValueError: If a kind is unknown, or `score` does not give the primary metric.
+        ValueError: If a kind is unknown, `score` does not give the primary metric, an expected output is neither a
+            number nor a truth value, or `signatures` names neither of the two, or none to run.
 
     Example:
 
@@ -85,13 +108,10 @@ def check_export(
     unknown = sorted(set(artifacts) - set(TOLERANCES))
     if unknown:
         raise ValueError(f"Unknown kinds of artefact {unknown}; choose from {list(TOLERANCES)}.")
-    expected = expected if isinstance(expected, dict) else {SCORES: expected}
-    expected = {name: np.asarray(value) for name, value in expected.items()}
-    reference = score(expected[SCORES]) if score else {}
-    if score and primary not in reference:
-        raise ValueError(f"The metrics {sorted(reference)} do not hold the primary one, {primary!r}.")
+    _check_signatures(signatures)
+    rules = _Rules(expected, score, primary, class_names, lower_is_better, classes, least_size, relative)
     tolerances = {**TOLERANCES, **(tolerances or {})}
-    rows = min([rows, *map(len, expected.values())])
+    rows = min([rows, *map(len, rules.expected.values())])
     entries = {}
     with tempfile.TemporaryDirectory() as folder:
         inputs_path = Path(folder) / "inputs.npz"
@@ -100,25 +120,55 @@ def check_export(
             entry = entries[kind] = _new_entry(kind, path, tolerances[kind])
             try:
                 _check_operations(entry, kind)
-                calls, entry["milliseconds_per_example"] = run_alone(kind, path, inputs_path, rows)
-                outputs = {call: _last_steps(_select(results, expected), expected) for call, results in calls.items()}
-                worst_row = _measure(entry, outputs["whole"], expected, score)
-                problems = _repetition_problems(outputs, least_size) + _step_problems(kind, outputs, least_size)
-                if score and classes:
-                    problems += _label_problems(calls["whole"].get("labels"), outputs["whole"][SCORES], class_names)
-                if kind in FLOAT_KINDS:
-                    problems += _score_problems(entry, outputs["whole"], expected, least_size)
-                    problems += _class_problems(entry, outputs["whole"], expected, least_size) if classes else []
-                elif score:
-                    problems += _metric_problems(entry, float(reference[primary]), primary, lower_is_better)
-                else:
-                    problems += _distance_problems(DISTANCES[kind], outputs["whole"], expected)
+                names = (signatures or {}).get(runtime(kind), ())
+                calls, milliseconds = run_alone(kind, path, inputs_path, rows, names)
+                entry["milliseconds_per_example"] = next(iter(milliseconds.values()))
+                if len(milliseconds) > 1:
+                    entry["milliseconds"] = milliseconds
+                problems, worst_row = _judge(entry, kind, calls, rules)
             except ExportError as error:
                 problems, worst_row = [str(error)], None
             entry["passed"] = not problems
             if problems:
                 entry.update(worst_row=worst_row, reason=" ".join(problems))
     return {"rows": rows, "artifacts": entries}
+
+
+class _Rules:
+    """What an artefact is compared with, and how: the arguments of `check_export`, checked.
+
+    `expected` is a dict of arrays, and `measure` takes such a dict, whatever was given; `by_name` says whether it was a
+    dict. `reference` is the primary metric of the model.
+    """
+
+    def __init__(self, expected, score, primary, class_names, lower_is_better, classes, least_size, relative):
+        self.by_name = isinstance(expected, dict)
+        named = expected if self.by_name else {SCORES: expected}
+        self.expected = {name: np.asarray(value) for name, value in named.items()}
+        if texts := sorted(name for name, value in self.expected.items() if value.dtype.kind in "OSU"):
+            raise ValueError(f"Expected numbers, not {', '.join(texts)}: leave texts out of what is expected.")
+        self.score, self.primary, self.class_names = score, primary, class_names
+        self.lower_is_better, self.relative = lower_is_better, relative
+        self.classes, self.least_size = classes, least_size
+        metrics = self.measure(self.expected)
+        if score and primary not in metrics:
+            raise ValueError(f"The metrics {sorted(metrics)} do not hold the primary one, {primary!r}.")
+        self.reference = float(metrics[primary]) if score else None
+
+    def measure(self, outputs):
+        """The metrics of outputs by name; none without a score."""
+        if not self.score:
+            return {}
+        return self.score(outputs if self.by_name else outputs[SCORES])
+
+
+def _check_signatures(signatures):
+    unknown = sorted(set(signatures or {}) - {"saved_model", "tflite"})
+    if unknown:
+        raise ValueError(f"Signatures are given for 'saved_model' and 'tflite', not for {unknown}.")
+    for kind, names in (signatures or {}).items():
+        if not names or isinstance(names, str):
+            raise ValueError(f"Expected a sequence of names as the signatures of {kind!r}, got {names!r}.")
 
 
 def _new_entry(kind, path, tolerance):
@@ -145,12 +195,38 @@ def _check_operations(entry, kind):
         entry["builtin_only"] = True
 
 
-def _select(results, expected):
+def _judge(entry, kind, calls, rules):
+    """Measures what an artefact gave in each call; returns sentences on what is wrong, and the worst row."""
+    selected = {call: _select(results, rules) for call, results in calls.items()}
+    outputs = {call: _last_steps(results, rules.expected) for call, results in selected.items()}
+    whole, expected, least_size = outputs["whole"], rules.expected, rules.least_size
+    worst_row = _measure(entry, whole, expected)
+    entry["test"] = {name: float(value) for name, value in rules.measure(whole).items()}
+    problems = repetition_problems(outputs, least_size) + step_problems(kind, outputs, least_size)
+    if rules.score and rules.classes and not rules.by_name:
+        problems += label_problems(calls["whole"].get("labels"), whole[SCORES], rules.class_names)
+    if kind in FLOAT_KINDS:
+        wrong, ties = other_integers(whole, expected, entry["tolerance"], least_size)
+        if wrong:
+            entry["ties"] = ties
+        problems += integer_problems(wrong) + score_problems(entry, whole, expected, least_size)
+        problems += class_problems(entry, whole, expected, least_size) if rules.classes else []
+        others = np.flatnonzero(np.any([*wrong.values()], axis=0)) if wrong else []
+        if len(others) and worst_row not in others:
+            worst_row = int(others[0])
+    elif rules.score:
+        problems += metric_problems(entry, rules.reference, rules.primary, rules.lower_is_better, rules.relative)
+    else:
+        problems += distance_problems(DISTANCES[kind], whole, expected)
+    return problems, worst_row
+
+
+def _select(results, rules):
     """The outputs that are to be compared: those that are expected; or the scores, `probabilities` or the only one."""
-    if set(expected) != {SCORES}:
-        if missing := sorted(set(expected) - set(results)):
+    if rules.by_name:
+        if missing := sorted(set(rules.expected) - set(results)):
             raise ExportError(f"The outputs {sorted(results)} lack {', '.join(missing)}.")
-        return {name: results[name] for name in expected}
+        return {name: results[name] for name in rules.expected}
     if "probabilities" in results:
         return {SCORES: results["probabilities"]}
     if len(results) > 1:
@@ -164,118 +240,16 @@ def _last_steps(outputs, expected):
     return {name: value[:, -1] if name in stepped else value for name, value in outputs.items()}
 
 
-def _measure(entry, outputs, expected, score):
-    """Writes the numbers of one artefact into its entry, and returns the row that differs most."""
+def _measure(entry, outputs, expected):
+    """Writes the largest difference into the entry, and returns its row; integers are compared elsewhere."""
     worst = []
     for name, wanted in expected.items():
         if outputs[name].shape != wanted.shape:
             raise ExportError(f"The {name} have shape {outputs[name].shape}, and those of the model {wanted.shape}.")
         if not np.isfinite(outputs[name]).all():
             raise ExportError(f"Some {name} are NaN or infinite.")
-        differences = _difference(outputs[name], wanted).reshape(len(wanted), -1).max(axis=1)
-        worst.append((float(differences.max()), int(differences.argmax())))
-    entry["max_abs_diff"], row = max(worst)
-    entry["test"] = {name: float(value) for name, value in score(outputs[SCORES]).items()} if score else {}
+        if name in split(expected)[1]:
+            differences = difference_of(outputs[name], wanted).reshape(len(wanted), -1).max(axis=1)
+            worst.append((float(differences.max()), int(differences.argmax())))
+    entry["max_abs_diff"], row = max(worst) if worst else (None, None)
     return row
-
-
-def _repetition_problems(calls, least_size):
-    """What must not change: a second call, and the batch size."""
-    problems = []
-    for name, whole in calls["whole"].items():
-        if not np.array_equal(calls["first_call"][name], calls["second_call"][name]):
-            problems.append(f"A second call with the same inputs gives other {name}.")
-        for batch_size in (1, 7):
-            other = calls[f"by_{batch_size}"][name]
-            difference = _difference(other, whole[: len(other)]).max()
-            if not difference <= BATCH_TOLERANCE * _size(whole, least_size):
-                problems.append(f"In batches of {batch_size} the {name} differ by {difference:.2g}.")
-    return problems
-
-
-def _step_problems(kind, calls, least_size):
-    """Where the signature `step` answers otherwise than `sequence`; quantised ones may round in other places."""
-    problems = []
-    for name, stepped in calls.get("steps", {}).items():
-        whole = calls["whole"][name].astype("float64")
-        differences = np.abs(stepped - whole[: len(stepped)])
-        if kind in FLOAT_KINDS:
-            differs = not differences.max() <= BATCH_TOLERANCE * _size(whole, least_size)
-        else:
-            differs = not np.sqrt(np.mean(differences**2)) <= DISTANCES[kind] * _spread(whole) + ROUNDING * _size(
-                whole, least_size
-            )
-        if differs:
-            problems.append(f"Step by step the {name} differ from those of the whole by {differences.max():.2g}.")
-    return problems
-
-
-def _score_problems(entry, outputs, expected, least_size):
-    problems = []
-    tolerance = entry["tolerance"]
-    for name, wanted in expected.items():
-        difference, allowed = _difference(outputs[name], wanted).max(), tolerance * _size(wanted, least_size)
-        if difference > allowed:
-            problems.append(f"The {name} differ by {difference:.2g}, more than {allowed:g}.")
-    return problems
-
-
-def _class_problems(entry, outputs, expected, least_size):
-    """Rows whose highest score is another one, though it leads by more than the tolerance."""
-    problems = []
-    for name, wanted in expected.items():
-        allowed = entry["tolerance"] * _size(wanted, least_size)
-        if wanted.ndim > 1 and wanted.shape[-1] > 1:
-            second, first = np.moveaxis(np.sort(wanted, axis=-1)[..., -2:], -1, 0)
-            wrong = (outputs[name].argmax(-1) != wanted.argmax(-1)) & (first - second > allowed)
-            if wrong.any():
-                problems.append(f"{wrong.sum()} labels differ, row {np.argwhere(wrong)[0][0]} first.")
-    return problems
-
-
-def _distance_problems(limit, outputs, expected):
-    """Outputs that are further from the expected ones than a part of how far these spread over the examples."""
-    problems = []
-    for name, wanted in expected.items():
-        wanted = wanted.astype("float64")
-        spread = _spread(wanted)
-        distance = np.sqrt(np.mean((outputs[name] - wanted) ** 2))
-        if not distance <= limit * spread + ROUNDING * np.abs(wanted).max():
-            problems.append(
-                f"The {name} lie {distance:.2g} from those of the model, which spread by {spread:.2g} only."
-            )
-    return problems
-
-
-def _spread(values):
-    """How far values differ from one example to the other, on average (root mean square)."""
-    return np.sqrt(np.mean((values - values.mean(axis=0)) ** 2))
-
-
-def _difference(values, others):
-    """How far two arrays of numbers or truth values lie from each other, entry by entry."""
-    return np.abs(values.astype("float64") - others.astype("float64"))
-
-
-def _size(values, least):
-    """What a tolerance is multiplied with: the largest value, as rounding grows with it, or `least` if that is more."""
-    return max(least, float(np.abs(values.astype("float64")).max()))
-
-
-def _metric_problems(entry, reference, primary, lower_is_better):
-    change = entry["test"][primary] - reference
-    if (change if lower_is_better else -change) <= entry["tolerance"]:
-        return []
-    way = "rises" if change > 0 else "falls"
-    return [f"{primary} {way} from {reference:.4f} by {abs(change):.4f}, more than {entry['tolerance']:g}."]
-
-
-def _label_problems(labels, scores, class_names):
-    """Labels must be the names, or the indices, of the highest scores."""
-    if labels is None or labels is scores or (labels.dtype.kind not in "iu" and class_names is None):
-        return []
-    best = scores.argmax(-1)
-    if labels.dtype.kind not in "iu":
-        best = np.array([str(name).encode() for name in class_names], dtype=object)[best]
-    wrong = labels != best
-    return [f"{wrong.sum()} labels are not those of the highest scores."] if wrong.any() else []

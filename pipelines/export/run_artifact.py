@@ -1,9 +1,12 @@
 """Runs one exported artefact in a process of its own, which cannot import the library that made it.
 
-Stand-alone: it is run by its path, as `run_artifact.py RUNTIME PATH INPUTS RESULTS ROWS`. RUNTIME is `saved_model`,
-which needs TensorFlow alone, or `tflite`, which needs NumPy and LiteRT alone.
+Stand-alone: it is run by its path, as `run_artifact.py RUNTIME PATH INPUTS RESULTS ROWS SIGNATURES`. RUNTIME is
+`saved_model`, which needs TensorFlow alone, or `tflite`, which needs NumPy and LiteRT alone. SIGNATURES are names with
+commas between them; where there are none, `serving_default`, or the first that a file has of `sequence`, `decode` and
+`step`. They get the same inputs; the outputs of the second and further ones are called `SIGNATURE_OUTPUT`.
 """
 
+import functools
 import re
 import sys
 import time
@@ -11,14 +14,15 @@ import time
 import numpy as np
 
 BLOCKED = {"saved_model": ["keras_recurrent", "keras"], "tflite": ["keras_recurrent", "keras", "tensorflow"]}
+DEFAULTS = ("serving_default", "sequence", "decode", "step")
 BATCH_SIZE = 256
 STEPPED = 4  # rows that the signature `step` is given too, beside `sequence`
 STATE = re.compile(r"state_\d+")
 WARM_UP, TIMED = 3, 100
 
 
-def load_saved_model(path):
-    """The signature of a SavedModel as a function from arrays to arrays, the types of its inputs, and a fixed batch.
+def load_saved_model(path, names):
+    """The signatures of a SavedModel as functions from arrays to arrays, the types of their inputs, and a fixed batch.
 
     Last comes another way to the same answers, if there is one: None.
     """
@@ -27,30 +31,69 @@ def load_saved_model(path):
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     model = tf.saved_model.load(path)
-    signature = model.signatures["serving_default"]
-    specs = signature.structured_input_signature[1]
+    runs, inputs = {}, {}
+    for name in chosen(names, list(model.signatures)):
+        signature = model.signatures[name]
+        inputs[name] = signature.structured_input_signature[1]
+
+        def run(values, signature=signature, model=model):  # holding the model keeps its variables alive
+            outputs = signature(**{name: tf.constant(value) for name, value in values.items()})
+            return {name: value.numpy() for name, value in outputs.items()}
+
+        runs[name] = run
+    specs = shared(inputs)
     types = {name: spec.dtype.as_numpy_dtype for name, spec in specs.items()}
-
-    def run(inputs, model=model):  # holding the model keeps its variables alive
-        outputs = signature(**{name: tf.constant(value) for name, value in inputs.items()})
-        return {name: value.numpy() for name, value in outputs.items()}
-
-    return run, types, next((spec.shape[0] for spec in specs.values() if spec.shape.rank), None), None
+    return runs, types, next((spec.shape[0] for spec in specs.values() if spec.shape.rank), None), None
 
 
-def load_tflite(path):
+def load_tflite(path, names):
     """The same of a TensorFlow Lite file; beside the signature `sequence`, `step` is another way."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(path, num_threads=1)
-    signatures = interpreter.get_signature_list()
-    step = by_steps(interpreter.get_signature_runner("step")) if "step" in signatures else None
-    run = interpreter.get_signature_runner("sequence") if "sequence" in signatures else None
-    details = (run or interpreter.get_signature_runner("step")).get_input_details()
-    types = {name: detail["dtype"] for name, detail in details.items() if run or not STATE.fullmatch(name)}
-    (batch, *_), *_ = (details[name]["shape_signature"] for name in types)
-    fixed = None if batch == -1 else int(batch)
-    return ((lambda inputs: run(**inputs)), types, fixed, step) if run else (step, types, fixed, None)
+    present = list(interpreter.get_signature_list())
+    runs, inputs = {}, {}
+    for name in chosen(names, present):
+        runner = interpreter.get_signature_runner(name)
+        details = runner.get_input_details()
+        if name == "step":
+            runs[name] = by_steps(runner)
+            inputs[name] = {key: detail for key, detail in details.items() if not STATE.fullmatch(key)}
+        else:
+            runs[name] = lambda values, runner=runner: runner(**values)
+            inputs[name] = details
+    step = by_steps(interpreter.get_signature_runner("step")) if "sequence" in runs and "step" in present else None
+    details = shared(inputs)
+    types = {name: detail["dtype"] for name, detail in details.items()}
+    (batch, *_), *_ = (detail["shape_signature"] for detail in details.values())
+    return runs, types, None if batch == -1 else int(batch), step
+
+
+def chosen(names, present):
+    """The signatures that are run: those that are named, or else the first that there is of the usual ones."""
+    names = names or [name for name in DEFAULTS if name in present][:1]
+    if not names or set(names) - set(present):
+        raise ValueError(f"the artefact has the signatures {sorted(present)}, and not {names or list(DEFAULTS)}")
+    return names
+
+
+def shared(inputs):
+    """The inputs of the first signature, which all of them must take."""
+    first, *others = inputs
+    for other in others:
+        if set(inputs[first]) != set(inputs[other]):
+            raise ValueError(f"{first} takes {sorted(inputs[first])}, and {other} takes {sorted(inputs[other])}")
+    return inputs[first]
+
+
+def run_all(runs, inputs):
+    """The outputs of several signatures; those of the first under their own names."""
+    first = next(iter(runs))
+    return {
+        output if name == first else f"{name}_{output}": value
+        for name, run in runs.items()
+        for output, value in run(inputs).items()
+    }
 
 
 def by_steps(runner):
@@ -110,7 +153,7 @@ def run_in_batches(run, inputs, rows, batch_size, fixed):
 
 
 def padded(rows):
-    """Rows of unequal length as one array with zeros at the end; others, and texts, as they are."""
+    """Rows of unequal length as one array with zeros at the end; others, texts and bytes as they are."""
     if rows.dtype != object or not isinstance(rows[0], np.ndarray):
         return rows
     width = max(map(len, rows))
@@ -129,12 +172,14 @@ def milliseconds_per_example(run, inputs, total, fixed):
     return 1e3 * float(np.median(durations[WARM_UP:])) / size
 
 
-def main(runtime, path, inputs_path, results_path, rows):
+def main(runtime, path, inputs_path, results_path, rows, signatures):
     sys.modules.update(dict.fromkeys(BLOCKED[runtime]))  # from here on, importing one of them is an error
-    run, types, fixed, step = {"saved_model": load_saved_model, "tflite": load_tflite}[runtime](path)
+    load = {"saved_model": load_saved_model, "tflite": load_tflite}[runtime]
+    runs, types, fixed, step = load(path, [name for name in signatures.split(",") if name])
     inputs = read_inputs(inputs_path, types)
     total = len(next(iter(inputs.values())))
     rows = min(int(rows), total)
+    run = functools.partial(run_all, runs)
     calls = {
         "whole": run_in_batches(run, inputs, total, BATCH_SIZE, fixed),
         "by_1": run_in_batches(run, inputs, rows, 1, fixed),
@@ -145,7 +190,8 @@ def main(runtime, path, inputs_path, results_path, rows):
     if step:
         calls["steps"] = run_in_batches(step, inputs, min(STEPPED, total), STEPPED, fixed)
     results = {f"{call}/{name}": value for call, outputs in calls.items() for name, value in outputs.items()}
-    np.savez(results_path, **results, milliseconds=milliseconds_per_example(run, inputs, total, fixed))
+    milliseconds = [milliseconds_per_example(run, inputs, total, fixed) for run in runs.values()]
+    np.savez(results_path, **results, signatures=np.array(list(runs)), milliseconds=milliseconds)
 
 
 if __name__ == "__main__":

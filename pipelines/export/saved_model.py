@@ -1,5 +1,6 @@
 """Export of a Keras model to a TensorFlow SavedModel."""
 
+import contextlib
 import re
 import sys
 import tempfile
@@ -18,12 +19,13 @@ from .tracing import as_functional, from_the_start, save, trace
 SIGNATURE = "serving_default"
 
 
-def export_saved_model(model, path, serve=None, inputs=None):
+def export_saved_model(model, path, serve=None, inputs=None, signatures=None):
     """Writes a Keras model as a SavedModel that needs TensorFlow alone.
 
-    The SavedModel has one signature, `serving_default`, that takes what the model takes, under the same input names.
-    It runs on any device: no cuDNN kernel is inside, wherever it was exported, and layers in mixed precision compute in
-    float32. An older folder at `path` is replaced when the new one is complete.
+    The SavedModel has the signature `serving_default`, that takes what the model takes, under the same input names, and
+    further ones if they are asked for; weights that their models share are stored once. It runs on any device: no cuDNN
+    kernel is inside, wherever it was exported, and layers in mixed precision compute in float32. An older folder at
+    `path` is replaced when the new one is complete.
 
     Args:
         model: A built Keras model: Functional, Sequential, or a subclass of `keras.Model`.
@@ -31,10 +33,12 @@ def export_saved_model(model, path, serve=None, inputs=None):
         serve: Optional function, made of TensorFlow operations, from the output (or outputs) of the model to a dict of
             named tensors. By default the outputs carry the names that they have in the model.
         inputs: For a subclass of `keras.Model`, what it is called with, as in `export_tflite`.
+        signatures: Optional dict from the names of further signatures to what they run: a built Keras model, which may
+            share layers with the first one, or a pair of such a model and its `serve`.
 
     Raises:
-        ValueError: If the model is not built, a subclassed model has no known inputs, or an input name cannot stand in
-            a signature.
+        ValueError: If a model is not built, a subclassed model has no known inputs, an input name cannot stand in a
+            signature, or a further signature is called `serving_default`.
         ExportError: If the model cannot be saved, or if what was saved holds a cuDNN kernel or a path of this machine.
 
     Example:
@@ -52,15 +56,41 @@ def export_saved_model(model, path, serve=None, inputs=None):
     model = tf.saved_model.load("saved_model/1")
     model.signatures["serving_default"](rows=x)["labels"]
     ```
+
+    What an encoder inside gives, as a signature of its own:
+
+    ```python
+    hidden = keras.layers.LSTM(64, name="hidden")(rows)
+    model = keras.Model(rows, keras.layers.Dense(2, name="scores")(hidden))
+    export_saved_model(model, "saved_model/1", signatures={"encode": keras.Model(rows, hidden)})
+
+    tf.saved_model.load("saved_model/1").signatures["encode"](rows=x)["hidden"]
+    ```
     """
     check_keras()
-    model = as_functional(model, inputs)
+    if SIGNATURE in (signatures or {}):
+        raise ValueError(f"The signature {SIGNATURE!r} is that of the model itself; choose other names.")
+    parts = {SIGNATURE: (as_functional(model, inputs), serve)}
+    for name, part in (signatures or {}).items():
+        further, serving = part if isinstance(part, tuple) else (part, None)
+        parts[name] = (as_functional(further), serving)
     with whole(Path(path)) as folder:
-        with captured_output(), from_the_start(model):
-            module, function = trace(model, SIGNATURE, serve)
-            options = tf.saved_model.SaveOptions(experimental_debug_stripper=True)
-            save(module, folder, {SIGNATURE: function}, options)
+        with captured_output():
+            _write(parts, folder)
         _check_saved((folder / "saved_model.pb").read_bytes(), _machine_folders(path))
+
+
+def _write(parts, folder):
+    """Writes models, by signature with their `serve`, into one SavedModel."""
+    module = tf.Module(name="served")
+    module.parts, functions = [], {}
+    with contextlib.ExitStack() as stack:
+        for model, _ in parts.values():
+            stack.enter_context(from_the_start(model))
+        for name, (model, serve) in parts.items():
+            part, functions[name] = trace(model, name, serve)
+            module.parts.append(part)
+        save(module, folder, functions, tf.saved_model.SaveOptions(experimental_debug_stripper=True))
 
 
 def _machine_folders(path):

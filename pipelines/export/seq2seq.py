@@ -1,5 +1,6 @@
 """Export of an encoder and a decoder as one TensorFlow Lite file that searches for the answer itself."""
 
+import functools
 from pathlib import Path
 
 import tensorflow as tf
@@ -23,8 +24,9 @@ def export_decoder(encoder, decoder, path, start, end, length, width=1, length_p
     over, such as a memory that is attended to, stay as they are.
 
     The file has the signatures `encode` and `step`, the two models as they are, and `decode`, which takes the inputs of
-    the encoder and gives `tokens` (int32, `(batch, length)`, filled up with `end`) and `scores`; from a beam
-    `(batch, width, length)` and `(batch, width)`, the best first. They share their weights.
+    the encoder and gives `tokens` (int32, `(batch, length)`, filled up with `end`) and `scores` (`(batch,)`, as in
+    `decoding`); from a beam `(batch, width, length)` and `(batch, width)`, the best first. Beside a beam there is the
+    signature `greedy` too, which gives what `decode` would without one. They share their weights.
 
     Args:
         encoder: A built Keras model.
@@ -77,29 +79,33 @@ def _trace(encoder, decoder, start, end, length, width, length_penalty):
     columns = len(decoder.inputs[0].shape) == 2
     results = output_names(decoder)
 
-    def decode(**inputs):
-        encoded = encode(**inputs)
-        memory = [encoded[name] for name in output_names(encoder)]
-        rows = tf.shape(memory[0])[0]
-        carried = len(results) - 1
-        kept = [decoding.repeated(each, width) if width > 1 else each for each in memory[carried:]]
+    carried = len(results) - 1
 
-        def one(tokens, states):
-            token = tf.expand_dims(tokens, 1) if columns else tokens
-            outputs = step(**dict(zip(names, [token, *states, *kept], strict=True)))
-            scores = outputs[results[0]]
-            scores = tf.squeeze(scores, 1) if len(scores.shape) == 3 else scores
-            return tf.nn.log_softmax(scores), [outputs[name] for name in results[1:]]
+    def search(find, width):
+        """A function from the inputs of the encoder to what `find` finds with `width` sequences a row."""
 
-        arguments = (one, memory[:carried], rows, start, end, length)
-        if width == 1:
-            tokens, scores = decoding.greedy(*arguments)
-        else:
-            tokens, scores = decoding.beam(*arguments, width, length_penalty)
-        return {"tokens": tf.identity(tokens, name="tokens"), "scores": tf.identity(scores, name="scores")}
+        def decode(**inputs):
+            encoded = encode(**inputs)
+            memory = [encoded[name] for name in output_names(encoder)]
+            kept = [decoding.repeated(each, width) if width > 1 else each for each in memory[carried:]]
 
+            def one(tokens, states):
+                token = tf.expand_dims(tokens, 1) if columns else tokens
+                outputs = step(**dict(zip(names, [token, *states, *kept], strict=True)))
+                scores = outputs[results[0]]
+                scores = tf.squeeze(scores, 1) if len(scores.shape) == 3 else scores
+                return tf.nn.log_softmax(scores), [outputs[name] for name in results[1:]]
+
+            tokens, scores = find(one, memory[:carried], tf.shape(memory[0])[0], start, end, length)
+            return {"tokens": tf.identity(tokens, name="tokens"), "scores": tf.identity(scores, name="scores")}
+
+        specs = encode.structured_input_signature[1]
+        return tf.function(decode, autograph=False).get_concrete_function(**specs)
+
+    functions = {"encode": encode, "step": step, "decode": search(decoding.greedy, 1)}
+    if width > 1:
+        beam = functools.partial(decoding.beam, width=width, length_penalty=length_penalty)
+        functions |= {"decode": search(beam, width), "greedy": functions["decode"]}
     held = tf.Module(name="decoder")
     held.parts = [encoding, stepping]
-    specs = encode.structured_input_signature[1]
-    function = tf.function(decode, autograph=False).get_concrete_function(**specs)
-    return held, {"encode": encode, "step": step, "decode": function}
+    return held, functions

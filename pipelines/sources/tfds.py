@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 import urllib.request
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
@@ -72,9 +73,14 @@ def ready(name: str, data_dir: Path | None) -> tfds.core.DatasetBuilder:
 
 
 def _reachable(builder: Any) -> bool:
-    """Whether a host of the data set's files, or the proxy to it, accepts a connection within `NETWORK_SECONDS`."""
+    """Whether a host of the data set's files can be reached."""
+    return reachable(builder.url_infos)
+
+
+def reachable(addresses: Iterable[str]) -> bool:
+    """Whether a host of some URLs, or the proxy to it, accepts a connection within `NETWORK_SECONDS`."""
     proxies = urllib.request.getproxies()
-    urls = [urlparse(url) for url in builder.url_infos]
+    urls = [urlparse(address) for address in addresses]
     doors = [urlparse(proxies[url.scheme]) if url.scheme in proxies else url for url in urls]
     answered = threading.Event()
 
@@ -83,8 +89,8 @@ def _reachable(builder: Any) -> bool:
             socket.create_connection((host, port), timeout=NETWORK_SECONDS).close()
             answered.set()
 
-    addresses = {(door.hostname, door.port or PORTS.get(door.scheme, 443)) for door in doors if door.hostname}
-    threads = [threading.Thread(target=knock, args=address, daemon=True) for address in addresses]
+    hosts = {(door.hostname, door.port or PORTS.get(door.scheme, 443)) for door in doors if door.hostname}
+    threads = [threading.Thread(target=knock, args=address, daemon=True) for address in hosts]
     deadline = time.monotonic() + NETWORK_SECONDS
     for thread in threads:
         thread.start()

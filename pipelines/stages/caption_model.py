@@ -1,7 +1,8 @@
 """The decoder of captions: a recurrent network that reads an image first, then word after word, and names the next.
 
 As in Show and Tell (Vinyals et al. 2015, arXiv 1411.4555) or, with attention, Show, Attend and Tell (Xu et al. 2015,
-arXiv 1502.03044). Token 0 bounds a caption: it stands before the first word and after the last one.
+arXiv 1502.03044), whose states begin here as those of Show and Tell do: any cell can read the mean feature as if it
+were the first word. Token 0 bounds a caption: it stands before the first word and after the last one.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from typing import Any
 import keras
 from keras import ops
 
+from ..captions.applications import is_kept
+from ..captions.feature_cache import FEATURES
 from ..captions.words import BOUND
 from ..cells import layer_class
 from ..config import Section
 from .image_encoder import image_encoder
+from .pretrained import FrozenUntil
 
 Tensor = keras.KerasTensor
 
@@ -29,11 +33,13 @@ class CaptionDecoder(keras.layers.Layer):
 
     With `F [places, channels]` the map of features, `f` its mean over the places, `E` the embedding, `y` the words::
 
-        s_0 = cell(W_f f, 0)
-        e_ti = v . tanh(W_a F_i + U_a h_t-1);  alpha_t = softmax(e_t)                 (attention: Bahdanau et al. 2015)
-        z_t = sigma(w_b . h_t-1 + b) sum_i alpha_ti F_i                               (gated, Xu et al. 2015, 4.2.1)
+        h_0, s_0 = cell([W_f f + b_f, 0], 0)
+        e_ti = v . tanh(W_a F_i + U_a h_t-1 + b_a);  alpha_t = softmax(e_t)           (Bahdanau et al. 2015)
+        z_t = sigma(w_b . h_t-1 + b_b) sum_i alpha_ti F_i                             (gated, Xu et al. 2015, 4.2.1)
         h_t, s_t = cell([E y_t-1, z_t], s_t-1)
-        logits_t = E (E y_t-1 + W_h h_t + W_z z_t) + b                                (tied; else L (...) + b)
+        logits_t = E' (E y_t-1 + W_h h_t + W_z z_t) + b                               (tied; else L (...) + b)
+
+    Without attention there is no z, and nothing beside W_f f + b_f.
 
     Args:
         vocabulary: How many tokens there are.
@@ -46,7 +52,8 @@ class CaptionDecoder(keras.layers.Layer):
         scheduled_sampling: Share of the words that the network reads as it would have named them itself, in training
             (Bengio et al. 2015, arXiv 1506.03099), named for all time steps at once (Duckworth et al. 2019, arXiv
             1906.04331).
-        penalty: Weight of the doubly stochastic penalty, the mean over the places of (1 - sum_t alpha_ti)^2.
+        penalty: Weight of the doubly stochastic penalty, the mean over the places of (1 - sum_t alpha_ti)^2 (Xu et al.
+            2015, equation 14, where it is their sum).
 
     Call arguments:
         features: `[batch, rows, columns, channels]`.
@@ -155,7 +162,7 @@ class CaptionDecoder(keras.layers.Layer):
 
     def call(self, features: Tensor, tokens: Tensor, training: bool = False) -> Tensor:
         """Reads several captions of each image, and names each word from those before it."""
-        captions, length = tokens.shape[1:]
+        captions, length = ops.shape(tokens)[1], tokens.shape[2]
         features = self.dropout(features, training=training)
         states, memory = ([ops.repeat(each, captions, axis=0) for each in kept] for kept in self.remember(features))
         words = ops.reshape(tokens, (-1, length))
@@ -189,8 +196,8 @@ class CaptionDecoder(keras.layers.Layer):
         """The words that are read, some replaced by those that were named in their places."""
         own = ops.cast(ops.argmax(logits[:, :-1], axis=-1), before.dtype)
         own = ops.pad(own, [[0, 0], [1, 0]], constant_values=BOUND)
-        drawn = keras.random.uniform(ops.shape(before), seed=self.seeds) < self.scheduled_sampling
-        return ops.where(ops.logical_and(drawn, before != BOUND), own, before)
+        replaced = keras.random.uniform(ops.shape(before), seed=self.seeds) < self.scheduled_sampling
+        return ops.where(ops.logical_and(replaced, before != BOUND), own, before)
 
     def compute_output_shape(self, features_shape: tuple, tokens_shape: tuple) -> tuple:
         """`[batch, captions, time, vocabulary]`."""
@@ -202,19 +209,21 @@ class CaptionDecoder(keras.layers.Layer):
 
 
 def caption_model(
-    model: Section, vocabulary: int, side: int, captions: int, length: int, precision: str
+    model: Section, vocabulary: int, side: int, length: int, precision: str, steps: int = 0
 ) -> keras.Model:
     """What is trained: `image` and `tokens` in, logits `[batch, captions, length, vocabulary]` out.
+
+    Behind an encoder whose features are kept, the images' `features` instead of them.
 
     Args:
         model: The section `model` of a configuration.
         vocabulary: How many tokens there are.
         side: Pixels of each side of the images.
-        captions: Of each image.
         length: Of each caption, a bound at its end included.
         precision: Such as `float32`.
+        steps: Of an epoch, by which an encoder waits that learns from a later epoch on.
     """
-    tokens = keras.Input((captions, length), dtype="int32", name="tokens")
+    tokens = keras.Input((None, length), dtype="int32", name="tokens")
     with in_precision(precision):
         encoder = image_encoder(model, side)
         decoder = CaptionDecoder(
@@ -229,8 +238,14 @@ def caption_model(
             model.penalty,
             name=DECODER,
         )
+        if is_kept(model):
+            features = keras.Input(encoder.output_shape[1:], dtype="float32", name=FEATURES)
+            return keras.Model({FEATURES: features, "tokens": tokens}, decoder(features, tokens), name="words")
         image = keras.Input(encoder.input_shape[1:], dtype="uint8", name="image")
-        return keras.Model({"image": image, "tokens": tokens}, decoder(encoder(image), tokens), name="words")
+        features = encoder(image)
+        if model.fine_tune_from:
+            features = FrozenUntil(model.fine_tune_from * steps, name="frozen")(features)
+        return keras.Model({"image": image, "tokens": tokens}, decoder(features, tokens), name="words")
 
 
 @contextlib.contextmanager
@@ -242,6 +257,20 @@ def in_precision(precision: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def drawn(tokens: Tensor, count: int, seed: Tensor) -> Tensor:
+    """Some captions of each image, `[batch, count, time]`, empty rows only where it has not so many.
+
+    Args:
+        tokens: `[batch, captions, time]`.
+        count: How many to draw.
+        seed: `[2]` integers.
+    """
+    import tensorflow as tf
+
+    order = tf.random.stateless_uniform(tf.shape(tokens)[:2], seed) + tf.cast(tokens[:, :, 0] == BOUND, tf.float32)
+    return tf.gather(tokens, tf.argsort(order, axis=1)[:, :count], batch_dims=1)
 
 
 def is_caption(words: Tensor) -> Tensor:

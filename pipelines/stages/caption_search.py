@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import keras
@@ -30,7 +30,7 @@ class Search:
 
 @keras.saving.register_keras_serializable("keras_recurrent")
 class CaptionSearch(keras.layers.Layer):
-    """Finds captions with a decoder.
+    """Finds captions with a decoder. None holds the unknown word; one may be empty.
 
     Args:
         decoder: The trained decoder.
@@ -42,8 +42,8 @@ class CaptionSearch(keras.layers.Layer):
 
     Returns:
         Dict of `tokens`, int32 `[batch, width, length]`, 0 behind the last word, and `scores`, `[batch, width]`, the
-        logarithms of their probabilities after the length penalty, the best first; without the axis of the width if
-        that is 1.
+        logarithms of their probabilities (without the unknown word) after the length penalty, the best first; without
+        the axis of the width if that is 1.
     """
 
     def __init__(self, decoder: CaptionDecoder, length: int, search: dict[str, Any], **options: Any) -> None:
@@ -68,7 +68,7 @@ class CaptionSearch(keras.layers.Layer):
 
         arguments = (step, states, tf.shape(features)[0], BOUND, BOUND, self.length)
         if search.temperature is not None:
-            tokens, scores = decoding.sample(*arguments, search.temperature, search.nucleus, (search.seed, 0))
+            tokens, scores = decoding.sample(*arguments, search.temperature, search.nucleus, seed=(search.seed, 0))
         elif search.width == 1:
             tokens, scores = decoding.greedy(*arguments)
         else:
@@ -84,7 +84,7 @@ class CaptionSearch(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """For serialisation."""
         decoder = keras.saving.serialize_keras_object(self.decoder)
-        return super().get_config() | {"decoder": decoder, "length": self.length, "search": vars(self.search)}
+        return super().get_config() | {"decoder": decoder, "length": self.length, "search": asdict(self.search)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> CaptionSearch:
@@ -106,7 +106,7 @@ def next_word(
 def captioner(encoder: keras.Model, decoder: CaptionDecoder, length: int, search: Search) -> keras.Model:
     """The model from images, as the encoder takes them, to captions."""
     (image,) = encoder.inputs
-    found = CaptionSearch(decoder, length, vars(search), name=SEARCH)(encoder(image))
+    found = CaptionSearch(decoder, length, asdict(search), name=SEARCH)(encoder(image))
     return keras.Model(image, found, name="captioner")
 
 

@@ -16,6 +16,7 @@ from keras import ops
 from ..captions import metrics, words
 from ..captions.baselines import human_agreement, nearest
 from ..captions.examples import CaptionData
+from ..captions.findings import best
 from ..config import Config
 from ..export import export_decoder, export_saved_model
 from ..pipeline import Findings
@@ -23,17 +24,13 @@ from ..runs import Run
 from ..sources import scenes
 from .answers import answers as answers_of
 from .caption_model import is_caption
-from .caption_search import Search, searching_otherwise, single_steps
+from .caption_search import SEARCH, Search, searching_otherwise, single_steps
 from .encoding import halves, with_encoder
 from .picture_features import features
 
 MONITOR, MODE = "val_accuracy", "max"
-PROOF = {
-    "classes": False,
-    "relative": True,
-    "tolerances": {"tflite_dynamic_range": 0.02, "tflite_float16": 0.02},
-    "signatures": {"saved_model": ("serving_default", "greedy"), "tflite": ("decode", "greedy")},
-}
+LOSS_OF_CIDER = {"tflite_dynamic_range": 0.02, "tflite_float16": 0.02}
+"""Shares of CIDEr-D that quantised files may lose."""
 GREEDY = Search()
 ABOUT_METRICS = {
     "bleu_1": "precision of words, with the brevity penalty (Papineni et al. 2002)",
@@ -76,9 +73,7 @@ def written(data: CaptionData, level: str, answers: Any) -> list[list[str]]:
     """The best caption of each picture, in words as they are scored."""
     if not isinstance(answers, dict):
         return answers
-    tokens = answers["tokens"]
-    best = tokens[:, 0] if tokens.ndim == 3 else tokens
-    found = words.from_ids(best, data.vocabulary)
+    found = words.from_ids(best(answers["tokens"]), data.vocabulary)
     return found if level == "word" else [words.words(words.sentence(each, level)) for each in found]
 
 
@@ -165,6 +160,21 @@ def headline(scores: dict[str, Any]) -> str:
     return ""
 
 
+def expected(run: Run, pictures: np.ndarray) -> dict[str, np.ndarray]:
+    """What the exported files must give: the answers of the search, and beside a beam those of a greedy one."""
+    found = run.predict(pictures)
+    if run.config.model.beam == 1:
+        return found
+    return found | {f"greedy_{name}": value for name, value in otherwise(run, GREEDY, pictures).items()}
+
+
+def proof(config: Config) -> dict[str, Any]:
+    """The files are compared word by word, by each of their searches."""
+    greedy = ("greedy",) if config.model.beam > 1 else ()
+    signatures = {"saved_model": ("serving_default", *greedy), "tflite": ("decode", *greedy)}
+    return {"classes": False, "relative": True, "tolerances": LOSS_OF_CIDER, "signatures": signatures}
+
+
 def write_saved_model(run: Run, data: CaptionData, path: Path) -> None:
     """Encoded pictures in, captions out: by the beam (`serving_default`, `beam`) and greedily (`greedy`)."""
     front, model = halves(run.model)
@@ -190,7 +200,7 @@ def write_tflite(run: Run, path: Path, quantization: str | None, examples: Any) 
     """Pixels in, tokens out: `decode` by the beam, `greedy` greedily."""
     _, model = halves(run.model)
     encoder, step = single_steps(model)
-    search = model.get_layer("search")
+    search = model.get_layer(SEARCH)
     export_decoder(
         encoder,
         step,

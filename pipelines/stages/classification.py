@@ -20,7 +20,6 @@ from .data import LabelledData
 from .encoding import halves
 
 MONITOR, MODE = "val_accuracy", "max"
-PROOF = {"classes": True, "least_size": 1.0}
 LEAST = 1e-7  # probability, so that its logarithm is finite
 ABOUT_METRICS = {
     "accuracy": "share of the examples that are wholly right",
@@ -156,6 +155,16 @@ def tables(scores: dict[str, Any]) -> str:
             f"{chance} | {interval} |"
         )
     return "\n".join(lines)
+
+
+def expected(run: Run, inputs: Any) -> np.ndarray:
+    """What the exported files must give."""
+    return run.predict(inputs)
+
+
+def proof(config: Config) -> dict[str, Any]:
+    """Answers are probabilities, of which the highest is the label."""
+    return {"classes": True, "least_size": 1.0}
 
 
 def write_saved_model(run: Run, data: LabelledData, path: Path) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-    Augment = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+    Augment = Callable[[Any, tf.Tensor, tf.Tensor], tuple[Any, tf.Tensor]]
 
 
 AHEAD = 4  # batches prepared while the model works on one
@@ -164,7 +164,7 @@ def training_batches(
         batch_size: Examples a batch; the last one of an epoch may hold fewer.
         seed: Of the order.
         epochs: Which epochs, counted from 0.
-        augment: Takes inputs `[batch, ...]` and a seed `[2]`, returns changed inputs.
+        augment: Takes inputs and labels `[batch, ...]` and a seed `[2]`, returns changed ones.
     """
     import tensorflow as tf
 
@@ -175,7 +175,7 @@ def training_batches(
     def batch(chosen: tf.Tensor, epoch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         x, y = read(chosen)
         if augment is not None:
-            x = augment(x, tf.stack([tf.cast(seed, tf.int64), epoch * len(split) + chosen[0]]))
+            x, y = augment(x, y, tf.stack([tf.cast(seed, tf.int64), epoch * len(split) + chosen[0]]))
         return x, y
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:

@@ -71,7 +71,7 @@ def _prove(run: Run, data: Data, artifacts: dict[str, Path]) -> dict[str, Any]:
     tf32 = tf.config.experimental.tensor_float_32_execution_enabled()
     tf.config.experimental.enable_tensor_float_32_execution(False)
     try:
-        expected = run.predict(data.test.inputs)
+        expected = kind_of(run.pipeline).expected(run, data.test.inputs)
     finally:
         tf.config.experimental.enable_tensor_float_32_execution(tf32)
     encoder, _ = halves(run.model)
@@ -90,7 +90,7 @@ def _prove(run: Run, data: Data, artifacts: dict[str, Path]) -> dict[str, Any]:
             rows=run.config.export.rows,
             class_names=list(data.names),
             lower_is_better=kind.MODE == "min",
-            **kind.PROOF,
+            **kind.proof(run.config),
         )
         for inputs, names in parts
     ]

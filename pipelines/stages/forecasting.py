@@ -26,7 +26,6 @@ from ..series.significance import block_bootstrap, by_date, diebold_mariano
 from ..series.splits import SeriesData
 
 MONITOR, MODE = "val_loss", "min"
-PROOF = {"classes": False, "least_size": 0.0}  # forecasts may be small numbers
 ABOUT_METRICS = {
     "mse": "mean squared error of the standardised values, lower is better",
     "mae": "mean absolute error of the standardised values, lower is better",
@@ -271,6 +270,16 @@ def tables(scores: dict[str, Any]) -> str:
 
 def _chance(found: dict[str, Any]) -> str:
     return f"{found['p_value']:.2g}" if found["p_value"] else "below 1e-6"  # metrics.json has six digits
+
+
+def expected(run: Run, inputs: Any) -> np.ndarray:
+    """What the exported files must give."""
+    return run.predict(inputs)
+
+
+def proof(config: Config) -> dict[str, Any]:
+    """Answers are forecasts, which may be small numbers."""
+    return {"classes": False, "least_size": 0.0}
 
 
 def write_saved_model(run: Run, data: SeriesData, path: Path) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import keras
 
+from ..captions.applications import APPLICATIONS, RESIDUAL, weights_file
 from ..config import Section
+from .pretrained import Application, ScaleColours
 
 ENCODER, STEM = "image_encoder", 32
 
@@ -16,15 +18,28 @@ ENCODER, STEM = "image_encoder", 32
 def image_encoder(model: Section, side: int) -> keras.Model:
     """From an image, `[batch, side, side, 3]` uint8, to the map of its features; in training it is changed at random.
 
+    One of `keras.applications` has the weights of its file, and no trainable ones if it stays frozen.
+
     Args:
         model: The section `model` of a configuration.
         side: Pixels of each side.
+
+    Raises:
+        DataError: If there is no file of weights, or it holds others.
     """
     image = keras.Input((side, side, 3), dtype="uint8", name="image")
     x = keras.layers.Rescaling(1 / 127.5, -1, dtype="float32", name="scaled")(image)
     for layer in augmentation(model):
         x = layer(x)
-    return keras.Model(image, residual_features(x, model.widths, model.blocks, STEM), name=ENCODER)
+    if model.encoder == RESIDUAL:
+        return keras.Model(image, residual_features(x, model.widths, model.blocks, model.pooled), name=ENCODER)
+    x = ScaleColours(APPLICATIONS[model.encoder].scaling, dtype="float32", name="colours")(x)
+    file, learns = weights_file(model, side), model.fine_tune_from is not None
+    network = Application(model.encoder, side, given=file is not None, trainable=learns, name="network")
+    encoder = keras.Model(image, network(x), name=ENCODER)
+    if file is not None:
+        network.load_file(file)
+    return encoder
 
 
 def augmentation(model: Section) -> list[keras.layers.Layer]:
@@ -44,17 +59,20 @@ def augmentation(model: Section) -> list[keras.layers.Layer]:
     return [make() for wanted, make in chosen if wanted]
 
 
-def residual_features(image: keras.KerasTensor, widths: tuple[int, ...], blocks: int, stem: int) -> keras.KerasTensor:
-    """The map of a residual network, `[batch, rows, columns, widths[-1]]`, with 2^-(1 + stages) of the image's side.
+def residual_features(
+    image: keras.KerasTensor, widths: tuple[int, ...], blocks: int, pooled: bool
+) -> keras.KerasTensor:
+    """The map of a residual network, `[batch, rows, columns, widths[-1]]`.
 
     Args:
         image: `[batch, rows, columns, 3]`, scaled to -1..1.
         widths: Channels of each stage; every stage but the first halves both sides.
         blocks: Residual blocks in each stage.
-        stem: Channels of the first convolution, which halves both sides, as the pooling after it does.
+        pooled: Whether pooling halves both sides, as the convolution before it does.
     """
-    x = _convolution(stem, 5, 2)(image)
-    x = keras.layers.MaxPooling2D(3, 2, padding="same")(_activated(x))
+    x = _convolution(STEM, 5, 2)(image)
+    if pooled:
+        x = keras.layers.MaxPooling2D(3, 2, padding="same")(_activated(x))
     for stage, width in enumerate(widths):
         for block in range(blocks):
             x = _block(x, width, stride=2 if stage and not block else 1)

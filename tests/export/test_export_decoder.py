@@ -5,39 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
-from export_models import randomise
+from decoder_models import END, KINDS, LENGTH, START, models
 from keras import layers
 
-from keras_recurrent.layers import MGU
 from keras_recurrent.pipelines import decoding
 from keras_recurrent.pipelines.export import export_decoder, flatbuffer
-
-KINDS, START, END, LENGTH = 11, 1, 2, 9
-
-
-def models(column=False):
-    """An encoder of tokens, and one step of a decoder that attends to what was encoded."""
-    source = keras.Input((None,), dtype="int32", name="source")
-    memory, state = layers.GRU(8, return_sequences=True, return_state=True)(layers.Embedding(KINDS, 6)(source))
-    encoder = keras.Model(source, [state, memory])
-
-    token = keras.Input((1,) if column else (), dtype="int32", name="token")
-    before, attended = keras.Input((8,), name="before"), keras.Input((None, 8), name="memory")
-    embedded = layers.Embedding(KINDS, 6)(token if column else layers.Reshape((1,))(token))
-    hidden, after = MGU(8, return_sequences=True, return_state=True)(embedded, initial_state=[before])
-    context = layers.AdditiveAttention()([hidden, attended])
-    logits = layers.Dense(KINDS, name="logits")(layers.Concatenate()([hidden, context]))
-    decoder = keras.Model([token, before, attended], [logits if column else layers.Flatten()(logits), after])
-    return randomise(encoder, 3), sharper(randomise(decoder, 4))
-
-
-def sharper(decoder):
-    """The same decoder with larger weights, so that the search has something to choose, and that ends sometimes."""
-    for variable in decoder.trainable_variables:
-        variable.assign(2.5 * variable)
-    bias = decoder.get_layer("logits").bias
-    bias.assign(2.0 * np.eye(KINDS)[END])
-    return decoder
 
 
 def python_step(decoder, memory):
@@ -170,3 +142,36 @@ def test_models_that_do_not_fit_are_refused(tmp_path):
     with pytest.raises(ValueError, match="'int8'"):
         export_decoder(encoder, decoder, tmp_path / "m", START, END, LENGTH, quantization="int8")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_beam_stands_beside_the_greedy_search_and_shares_its_weights(tmp_path, random):
+    encoder, decoder = models()
+    greedy, beam = tmp_path / "greedy.tflite", tmp_path / "beam.tflite"
+    export_decoder(encoder, decoder, greedy, START, END, LENGTH)
+    export_decoder(encoder, decoder, beam, START, END, LENGTH, width=3)
+    assert not flatbuffer.custom_operations(beam.read_bytes())
+    interpreter = Interpreter(str(beam))
+    assert sorted(interpreter.get_signature_list()) == ["decode", "encode", "greedy", "step"]
+    alone = Interpreter(str(greedy)).get_signature_runner("decode")
+    beside = interpreter.get_signature_runner("greedy")
+    for rows in (1, 4):
+        source = random.integers(0, KINDS, (rows, 6)).astype("int32")
+        expected, found = alone(source=source), beside(source=source)
+        assert found["tokens"].dtype == np.int32
+        np.testing.assert_array_equal(found["tokens"], expected["tokens"])
+        np.testing.assert_allclose(found["scores"], expected["scores"], atol=1e-5)
+
+
+@pytest.mark.slow
+def test_the_weights_are_in_the_file_once(tmp_path):
+    source = keras.Input((30,), name="source")
+    encoder = keras.Model(source, layers.Dense(700)(source))
+    token, before = keras.Input((), dtype="int32", name="token"), keras.Input((700,), name="before")
+    embedded = layers.Flatten()(layers.Embedding(KINDS, 700)(layers.Reshape((1,))(token)))
+    after = layers.GRUCell(700)(embedded, before)[0]
+    decoder = keras.Model([token, before], [layers.Dense(KINDS)(after), after])
+    weights = 4 * (encoder.count_params() + decoder.count_params())
+    for quantization, size in [(None, weights), ("float16", weights / 2), ("dynamic_range", weights / 4)]:
+        path = tmp_path / "model.tflite"
+        export_decoder(encoder, decoder, path, START, END, LENGTH, width=3, quantization=quantization)
+        assert path.stat().st_size < 1.1 * size + 100_000

@@ -82,6 +82,48 @@ def test_raw_text_goes_in(tmp_path):
     np.testing.assert_allclose(signature(text=reviews)["score"], model(reviews), atol=1e-5)
 
 
+def further_signatures(units):
+    """A model, and two that share its layers: what is hidden in it, and the same scores backwards."""
+    rows = keras.Input((None, FEATURES), name="rows")
+    hidden = layers.LSTM(units, name="hidden")(rows)
+    model = randomise(keras.Model(rows, layers.Dense(3, name="scores")(hidden)))
+    backwards = (model, lambda scores: {"backwards": scores[:, ::-1]})
+    return model, {"encode": keras.Model(rows, hidden), "turned": backwards}
+
+
+def test_further_signatures_stand_beside_the_first(tmp_path, random):
+    model, further = further_signatures(units=4)
+    export_saved_model(model, tmp_path / "model", signatures=further)
+    saved = tf.saved_model.load(str(tmp_path / "model"))
+    assert sorted(saved.signatures) == ["encode", "serving_default", "turned"]
+    rows = random.normal(size=(2, 5, FEATURES)).astype("float32")
+    answers = {name: run(rows=tf.constant(rows)) for name, run in saved.signatures.items()}
+    scores = model(rows).numpy()
+    np.testing.assert_allclose(answers["serving_default"]["scores"], scores, atol=1e-5)
+    np.testing.assert_allclose(answers["turned"]["backwards"], scores[:, ::-1], atol=1e-5)
+    np.testing.assert_allclose(answers["encode"]["hidden"], further["encode"](rows), atol=1e-5)
+
+
+def test_shared_weights_are_stored_once(tmp_path):
+    model, further = further_signatures(units=150)
+    export_saved_model(model, tmp_path / "model", signatures=further)
+    stored = sum(file.stat().st_size for file in (tmp_path / "model" / "variables").iterdir())
+    assert 4 * model.count_params() < stored < 4 * model.count_params() + 20_000
+
+
+def test_a_further_signature_is_checked_like_the_first(tmp_path):
+    rows = keras.Input((None, FEATURES), name="rows")
+    model = keras.Model(rows, layers.LSTM(3)(rows))
+    for layer, reason in [(Leak(str(tmp_path / "vocabulary.txt")), "vocabulary"), (Cudnn(), "Cudnn")]:
+        with pytest.raises(ExportError, match=reason):
+            export_saved_model(model, tmp_path / "model", signatures={"other": keras.Model(rows, layer(rows))})
+    with pytest.raises(ValueError, match="'serving_default' is that of the model itself"):
+        export_saved_model(model, tmp_path / "model", signatures={"serving_default": model})
+    with pytest.raises(ValueError, match="not built"):
+        export_saved_model(model, tmp_path / "model", signatures={"other": keras.Sequential([layers.LSTM(4)])})
+    assert list(tmp_path.iterdir()) == []
+
+
 def graph_operations(path):
     content = (path / "saved_model.pb").read_bytes()
     graph = saved_model_pb2.SavedModel.FromString(content).meta_graphs[0].graph_def

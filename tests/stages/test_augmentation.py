@@ -10,7 +10,7 @@ from keras_recurrent.pipelines.stages.augmentation import random_affine
 
 RNG = np.random.default_rng(0)
 IMAGES = np.pad(RNG.integers(0, 256, (6, 12, 10), np.uint8), ((0, 0), (8, 8), (8, 8)))
-SEED = tf.constant([5, 6], tf.int64)
+SEED, LABELS = tf.constant([5, 6], tf.int64), np.arange(32)
 
 
 def test_equals_scipy():
@@ -42,7 +42,9 @@ def test_in_a_pair_no_digit_leaves_its_half(pairs):
     config = RowsConfig(pipeline="mnist_rows", preset="sample", data=RowsData(pairs=pairs, shift=3))
     images = np.zeros((32, 9, 18), np.uint8)
     images[:, :, :9] = 200
-    changed = augment(config)(tf.constant(images), SEED).numpy()
+    changed, labels = augment(config)(tf.constant(images), LABELS, SEED)
+    np.testing.assert_array_equal(labels, LABELS)
+    changed = changed.numpy()
     crossed = changed[:, :, 9:].any()
     assert crossed != pairs
 
