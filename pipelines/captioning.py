@@ -19,7 +19,16 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model
 from pydantic_core import PydanticCustomError
 
 from . import cli
-from .captions import applications, baselines, feature_cache, findings, prediction, runtime_files, words
+from .captions import (
+    applications,
+    baselines,
+    feature_cache,
+    findings,
+    prediction,
+    runtime_files,
+    selection,
+    words,
+)
 from .captions.examples import TOKENS, CaptionData, CaptionedPictures
 from .cells import CellName
 from .config import ClassifierTraining, Config, DataSection, Evaluation, FullPath, Rate, Section
@@ -126,6 +135,9 @@ class CaptioningModel(Section):
     null reads the picture once, as if it were the first word (Vinyals et al. 2015, arXiv 1411.4555)."""
     penalty: NonNegativeFloat = 0.0
     """Weight of the doubly stochastic penalty, by which every place is to be looked at (Xu et al. 2015, 4.2.1)."""
+    word_loss: NonNegativeFloat = 0.0
+    """Weight of a second task in training: which words the captions hold, named from the mean of the features (as Fang
+    et al. 2015, arXiv 1411.4952, detect words first). It teaches an encoder that begins from scratch."""
     dropout: Rate = 0.3
     """Rate on the features, on the vectors of the tokens and before they are named."""
     tied: bool = True
@@ -192,7 +204,7 @@ def load(config: CaptioningConfig) -> CaptionData:
         applications.weights_file(config.model, data.side)  # better to miss it now than after all pictures were read
     source = _source(data)
     survey = picture_files.survey(source.pictures)
-    splits = np.array(source.splits if source.splits is not None else _hold_out(data, len(source)))
+    splits = np.array(source.splits if source.splits is not None else selection.hold_out(data, len(source)))
     notes = [*source.notes, *survey.notes()]
     for split in ("validation", "test"):
         digests = np.array(survey.digests)
@@ -208,8 +220,8 @@ def load(config: CaptioningConfig) -> CaptionData:
     vocabulary = words.fit_vocabulary((each for row in train for each in found[row]), data.vocabulary, data.least)
     if len(vocabulary) == len(words.RESERVED):
         raise DataError("the training captions hold no word that stands in them often enough; see data.least.")
-    known = [_learnable(of_picture, set(vocabulary)) for of_picture in found]
-    notes += _treatments(data, found, known, train)
+    known = [selection.learnable(of_picture, set(vocabulary)) for of_picture in found]
+    notes += selection.treatments(data, found, known, train)
     train = np.array([row for row in train if known[row]])
     rows = [train, *(np.flatnonzero(splits == split) for split in ("validation", "test"))]
     cache = _cache(config)
@@ -226,9 +238,9 @@ def load(config: CaptioningConfig) -> CaptionData:
             tuple(source.captions[row] for row in of_split),
             (data.side, data.side),
             tuple(survey.digests[row] for row in of_split),
-            cache,
+            kept,
         )
-        for of_split in rows
+        for of_split, kept in zip(rows, (cache, cache, None), strict=True)  # the test split is seen in pixels alone
     ]
     return CaptionData(*parts, vocabulary, notes=tuple(notes), kind=data.source)
 
@@ -254,41 +266,6 @@ def _source(data: CaptioningData) -> captioned.Captioned:
         what = "the folder or tar of the pictures"
         raise UsageError(f"data: source 'json' needs data.path, {what}: --set data.path=PATH.")
     return captioned.load(data.path, data.captions)
-
-
-def _hold_out(data: CaptioningData, count: int) -> list[str]:
-    """A split for each picture, drawn."""
-    sizes = {split: round(getattr(data, split) * count) for split in ("validation", "test")}
-    if min(sizes.values()) < 1 or sum(sizes.values()) >= count:
-        shares = f"data.validation={data.validation:g} and data.test={data.test:g}"
-        raise UsageError(f"{shares} of {count:,} pictures can't be held out: each split needs one at least.")
-    names = ["test"] * sizes["test"] + ["validation"] * sizes["validation"]
-    names += ["train"] * (count - len(names))
-    return [names[place] for place in np.random.default_rng(data.split_seed).permutation(count)]
-
-
-def _learnable(captions: list[list[str]], vocabulary: set[str]) -> list[list[str]]:
-    """The captions with at least one known word."""
-    return [caption for caption in captions if any(word in vocabulary for word in caption)]
-
-
-def _treatments(
-    data: CaptioningData, found: list[list[list[str]]], known: list[list[list[str]]], train: np.ndarray
-) -> list[str]:
-    """What was done to captions, counted; nothing of it is done to what is scored against."""
-    of_train = [caption for row in train for caption in known[row]]
-    unknown = sum(len(found[row]) - len(known[row]) for row in train)
-    without = sum(not known[row] for row in train)
-    cut = sum(len(caption) > data.length for caption in of_train)
-    beyond = sum(max(0, len(known[row]) - data.per_picture) for row in train)
-    unit = "words" if data.level == "word" else "characters"
-    counted = {
-        f"{unknown:,} training captions have no known word, and are not learned": unknown,
-        f"{without:,} training pictures are left with no caption, and are not learned": without,
-        f"{cut:,} training captions are longer than data.length={data.length}; their first {unit} are learned": cut,
-        f"{beyond:,} training captions are beyond data.per_picture={data.per_picture}, and are not learned": beyond,
-    }
-    return [note for note, count in counted.items() if count]
 
 
 def build(config: CaptioningConfig, data: CaptionData, precision: str) -> keras.Model:

@@ -6,9 +6,11 @@ which they are seen, the encoder and its weights. Features are rounded to float1
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 FEATURES = "features"
 FORMAT = 1  # of the files, and of how pictures are decoded and resized before the encoder
 BATCH = 64
+STALE = 3600  # seconds without a further batch after which a file that is not finished is taken for left by a kill
 
 
 def default_folder() -> Path:
@@ -87,6 +90,7 @@ class FeatureCache:
         header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.float16)), "fortran_order": False, "shape": shape}
         own = path.with_name(f"{path.stem}.{uuid.uuid4().hex}.npy")  # another process may compute the same
         try:
+            _remove_stale(path)
             with files.whole(own) as temporary, temporary.open("wb") as stream:
                 np.lib.format.write_array_header_1_0(stream, header)
                 for batch in _computed(encoder, pictures):
@@ -96,6 +100,14 @@ class FeatureCache:
             raise
         except (PipelineError, OSError) as error:
             raise PipelineError(f"{error} Features are kept in another folder with --set data.cache=DIR.") from error
+
+
+def _remove_stale(path: Path) -> None:
+    """Removes what killed processes left of the same features; another that lives still writes to its own."""
+    for left in path.parent.glob(f"*{path.stem}.*.npy"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > STALE:
+                left.unlink()
 
 
 def _computed(encoder: keras.Model, pictures: Examples) -> Iterator[np.ndarray]:

@@ -66,7 +66,7 @@ def predict(
 
 
 def listed(paths: list[Path]) -> list[Path]:
-    """Picture files, those of folders in the order of their names.
+    """Picture files, those of folders in the order of their names, without hidden ones.
 
     Raises:
         DataError: If there is no such file or folder, or a folder holds no picture.
@@ -75,11 +75,15 @@ def listed(paths: list[Path]) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise DataError(f"{path}: there is no such file or folder.")
-        inside = sorted(each for each in path.iterdir() if is_picture(each.name)) if path.is_dir() else [path]
+        inside = _inside(path) if path.is_dir() else [path]
         if not inside:
             raise DataError(f"{path}: this folder holds no picture (.jpg, .png, ...).")
         found += inside
     return found
+
+
+def _inside(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if is_picture(path.name) and not path.name.startswith("."))
 
 
 def _read(path: Path) -> bytes:

@@ -22,9 +22,10 @@ WARM_UP, TIMED = 3, 100
 
 
 def load_saved_model(path, names):
-    """The signatures of a SavedModel as functions from arrays to arrays, the types of their inputs, and a fixed batch.
+    """The signatures of a SavedModel as functions from arrays to arrays, what their inputs are, and a fixed batch.
 
-    Last comes another way to the same answers, if there is one: None.
+    An input is a pair of its type and the shapes that it may have, in which None or -1 are open; no shape if any will
+    do. Last comes another way to the same answers, if there is one: None.
     """
     import tensorflow as tf
 
@@ -42,8 +43,8 @@ def load_saved_model(path, names):
 
         runs[name] = run
     specs = shared(inputs)
-    types = {name: spec.dtype.as_numpy_dtype for name, spec in specs.items()}
-    return runs, types, next((spec.shape[0] for spec in specs.values() if spec.shape.rank), None), None
+    taken = {name: (spec.dtype.as_numpy_dtype, [spec.shape] if spec.shape.rank else []) for name, spec in specs.items()}
+    return runs, taken, next((spec.shape[0] for spec in specs.values() if spec.shape.rank), None), None
 
 
 def load_tflite(path, names):
@@ -64,9 +65,12 @@ def load_tflite(path, names):
             inputs[name] = details
     step = by_steps(interpreter.get_signature_runner("step")) if "sequence" in runs and "step" in present else None
     details = shared(inputs)
-    types = {name: detail["dtype"] for name, detail in details.items()}
-    (batch, *_), *_ = (detail["shape_signature"] for detail in details.values())
-    return runs, types, None if batch == -1 else int(batch), step
+    taken = {}
+    for name, detail in details.items():
+        batch, *row = detail["shape_signature"].tolist()
+        stepped = [[batch, -1, *row]] if "step" in runs else []
+        taken[name] = (detail["dtype"], [[batch, *row], *stepped])
+    return runs, taken, None if batch == -1 else batch, step
 
 
 def chosen(names, present):
@@ -118,19 +122,36 @@ def run_steps(runner, inputs, ranks, states):
     return {name: np.stack([answer[name] for answer in answers], axis=1) for name in answers[0]}
 
 
-def read_inputs(path, types):
-    """The test inputs, under the names and in the types that the artefact has."""
+def read_inputs(path, taken):
+    """The test inputs, under the names and in the types that the artefact has.
+
+    LiteRT itself takes any shape, and then fails where nobody looks for the reason: here they are compared.
+    """
     with np.load(path, allow_pickle=True) as file:
         names = [str(name) for name in file["names"]]
         arrays = [file[f"arr_{index}"] for index in range(len(names))]
-    if names == [""] and len(types) == 1:
-        names = list(types)
-    if sorted(names) != sorted(types):
-        raise ValueError(f"the artefact takes {sorted(types)}, and the test inputs are {sorted(names)}")
-    return {
-        name: array if array.dtype == object else array.astype(types[name])
-        for name, array in zip(names, arrays, strict=True)
-    }
+    if names == [""] and len(taken) == 1:
+        names = list(taken)
+    if sorted(names) != sorted(taken):
+        raise ValueError(f"the artefact takes {sorted(taken)}, and the test inputs are {sorted(names)}")
+    inputs = {}
+    for name, array in zip(names, arrays, strict=True):
+        dtype, shapes = taken[name]
+        if shapes and not any(fits(array, shape) for shape in shapes):
+            wanted = ", ".join("any" if size in (None, -1) else str(size) for size in shapes[0])
+            raise ValueError(f"the artefact takes {name} of shape ({wanted}), and the test inputs have {array.shape}")
+        inputs[name] = array if array.dtype == object else array.astype(dtype)
+    return inputs
+
+
+def fits(array, shape):
+    """Whether inputs have a shape, whatever their number; rows of unequal length have an open axis of their own."""
+    unequal = array.dtype == object and isinstance(array[0], np.ndarray)
+    given = (None, *array[0].shape[1:]) if unequal else array.shape[1:]
+    row = tuple(shape)[1:]
+    return len(given) == len(row) and all(
+        size in (None, -1) or have in (None, size) for have, size in zip(given, row, strict=True)
+    )
 
 
 def run_in_batches(run, inputs, rows, batch_size, fixed):
@@ -175,8 +196,8 @@ def milliseconds_per_example(run, inputs, total, fixed):
 def main(runtime, path, inputs_path, results_path, rows, signatures):
     sys.modules.update(dict.fromkeys(BLOCKED[runtime]))  # from here on, importing one of them is an error
     load = {"saved_model": load_saved_model, "tflite": load_tflite}[runtime]
-    runs, types, fixed, step = load(path, [name for name in signatures.split(",") if name])
-    inputs = read_inputs(inputs_path, types)
+    runs, taken, fixed, step = load(path, [name for name in signatures.split(",") if name])
+    inputs = read_inputs(inputs_path, taken)
     total = len(next(iter(inputs.values())))
     rows = min(int(rows), total)
     run = functools.partial(run_all, runs)

@@ -16,7 +16,7 @@ from keras import ops
 
 from ..captions.applications import is_kept
 from ..captions.feature_cache import FEATURES
-from ..captions.words import BOUND
+from ..captions.words import BOUND, UNKNOWN
 from ..cells import layer_class
 from ..config import Section
 from .image_encoder import image_encoder
@@ -54,6 +54,7 @@ class CaptionDecoder(keras.layers.Layer):
             1906.04331).
         penalty: Weight of the doubly stochastic penalty, the mean over the places of (1 - sum_t alpha_ti)^2 (Xu et al.
             2015, equation 14, where it is their sum).
+        word_loss: Weight of a second task in training, that of the function `word_loss`.
 
     Call arguments:
         features: `[batch, rows, columns, channels]`.
@@ -74,6 +75,7 @@ class CaptionDecoder(keras.layers.Layer):
         tied: bool = True,
         scheduled_sampling: float = 0.0,
         penalty: float = 0.0,
+        word_loss: float = 0.0,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -87,6 +89,7 @@ class CaptionDecoder(keras.layers.Layer):
             "tied": tied,
             "scheduled_sampling": scheduled_sampling,
             "penalty": penalty,
+            "word_loss": word_loss,
         }
         self.units, self.attention, self.tied, self.penalty = units, attention, tied, penalty
         self.vocabulary, self.scheduled_sampling = vocabulary, scheduled_sampling
@@ -103,6 +106,9 @@ class CaptionDecoder(keras.layers.Layer):
             self.to_energy = keras.layers.Dense(1, use_bias=False, name="to_energy", **same)
             self.gate = keras.layers.Dense(1, activation="sigmoid", name="gate", **same)
             self.of_context = keras.layers.Dense(embedding, use_bias=False, name="of_context", **same)
+        self.word_loss = word_loss
+        if word_loss:
+            self.of_words = keras.layers.Dense(vocabulary, name="of_words", **same)
         if not tied:
             self.to_logits = keras.layers.Dense(vocabulary, use_bias=False, name="to_logits", **same)
 
@@ -120,6 +126,8 @@ class CaptionDecoder(keras.layers.Layer):
             self.to_energy.build((None, None, self.attention))
             self.gate.build((None, self.units))
             self.of_context.build((None, self.channels))
+        if self.word_loss:
+            self.of_words.build((None, self.channels))
         if not self.tied:
             self.to_logits.build((None, embedding))
         self.bias = self.add_weight(shape=(self.vocabulary,), initializer="zeros", name="bias")
@@ -165,6 +173,8 @@ class CaptionDecoder(keras.layers.Layer):
         captions, length = ops.shape(tokens)[1], tokens.shape[2]
         features = self.dropout(features, training=training)
         states, memory = ([ops.repeat(each, captions, axis=0) for each in kept] for kept in self.remember(features))
+        if training and self.word_loss:
+            self.add_loss(self.word_loss * word_loss(self.of_words(ops.mean(features, axis=(1, 2))), tokens))
         words = ops.reshape(tokens, (-1, length))
         before = ops.pad(words[:, :-1], [[0, 0], [1, 0]], constant_values=BOUND)
         if training and self.scheduled_sampling:
@@ -236,6 +246,7 @@ def caption_model(
             model.tied,
             model.scheduled_sampling,
             model.penalty,
+            model.word_loss,
             name=DECODER,
         )
         if is_kept(model):
@@ -280,6 +291,23 @@ def is_caption(words: Tensor) -> Tensor:
     """
     real = ops.cast(words != BOUND, "float32")
     return ops.maximum(real, ops.pad(real[..., :-1], [*[[0, 0]] * (len(words.shape) - 1), [1, 0]]))
+
+
+def word_loss(logits: Tensor, tokens: Tensor) -> Tensor:
+    """Cross-entropy of which words stand in the captions of an image, in nats a word; the mean over the images.
+
+    The target of a word is the share of the captions that it stands in, those of the bound and the unknown one are 0.
+
+    Args:
+        logits: Of each word, `[batch, vocabulary]`.
+        tokens: `[batch, captions, time]`.
+    """
+    z = ops.cast(logits, "float32")
+    stands = ops.max(ops.one_hot(tokens, z.shape[-1], dtype="float32"), axis=2)
+    captions = ops.sum(ops.cast(tokens[:, :, 0] != BOUND, "float32"), axis=1, keepdims=True)
+    y = ops.sum(stands, axis=1) / ops.maximum(captions, 1.0)
+    y = y * ops.cast(ops.arange(z.shape[-1]) > UNKNOWN, "float32")
+    return ops.mean(ops.sum(ops.softplus(z) - y * z, axis=-1) / ops.maximum(ops.sum(y, axis=-1), 1.0))
 
 
 def doubly_stochastic(alphas: Tensor, real: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """The proof that exported files agree with the model: it passes good files, and says what is wrong with bad ones."""
 
 import json
+import re
 
 import keras
 import numpy as np
@@ -123,6 +124,22 @@ def test_files_that_do_not_run_are_entries_with_a_reason(exported, pixels, expec
     assert "no such file" in entries["tflite_dynamic_range"]["reason"]
     assert "saved_model.pb" in entries["saved_model"]["reason"]
     assert len(entries["tflite"]["reason"]) > 20
+
+
+@pytest.mark.parametrize(
+    ("cut", "kinds"),
+    [
+        ((..., slice(4)), ["tflite", "saved_model"]),
+        ((slice(None), 0), ["tflite"]),
+        ((..., None), ["tflite"]),
+    ],
+    ids=["narrow", "flat", "deep"],
+)
+def test_inputs_of_another_shape_are_named(cut, kinds, exported, pixels, expected, accuracy):
+    files, wrong = {kind: exported[kind] for kind in kinds}, pixels[cut]
+    for entry in check_export(files, wrong, expected, accuracy, "accuracy")["artifacts"].values():
+        assert re.search(r"takes rows of shape \(any, (any|8), 8\)", entry["reason"])
+        assert f"the test inputs have {wrong.shape}" in entry["reason"]
 
 
 class Unsteady(tf.Module):

@@ -15,6 +15,7 @@ from keras_recurrent.pipelines.stages.caption_model import (
     doubly_stochastic,
     drawn,
     is_caption,
+    word_loss,
 )
 from keras_recurrent.pipelines.stages.caption_search import next_word
 from keras_recurrent.pipelines.stages.captions import compiled
@@ -341,3 +342,29 @@ def test_what_is_trained_learns_captions_by_heart_in_mixed_precision():
     assert fitted.history["loss"][0] > 1.8
     assert fitted.history["loss"][-1] < 0.9  # 0.49 at best, by the label smoothing
     assert fitted.history["accuracy"][-1] > 0.8
+
+
+def test_word_loss_is_the_cross_entropy_of_which_words_stand_in_the_captions():
+    logits = np.random.default_rng(0).normal(0, 2, (2, VOCABULARY))
+    tokens = np.array([[[2, 3, 2, 0], [3, 1, 0, 0], [0, 0, 0, 0]], [[4, 5, 6, 7], [4, 0, 0, 0], [8, 4, 0, 0]]])
+    shares = [{2: 1 / 2, 3: 2 / 2}, {4: 3 / 3, 5: 1 / 3, 6: 1 / 3, 7: 1 / 3, 8: 1 / 3}]
+    of_images = []
+    for z, share in zip(logits, shares, strict=True):
+        p = 1 / (1 + np.exp(-z))
+        y = np.array([share.get(word, 0.0) for word in range(VOCABULARY)])
+        of_images.append(-np.sum(y * np.log(p) + (1 - y) * np.log(1 - p)) / y.sum())
+    found = word_loss(logits.astype("float32"), tokens.astype("int32"))
+    np.testing.assert_allclose(found, np.mean(of_images), rtol=1e-5)
+
+
+def test_word_loss_is_added_in_training_alone_and_teaches_the_encoder():
+    decoder, tokens = decoder_of(word_loss=0.5), captions_of(2, 3, 4)
+    features = tf.Variable(features_of(2))
+    decoder(features, tokens, training=False)
+    assert not decoder.losses
+    with tf.GradientTape() as tape:
+        decoder(features, tokens, training=True)
+        (added,) = decoder.losses
+    expected = word_loss(decoder.of_words(features.numpy().mean((1, 2))), tokens)
+    np.testing.assert_allclose(added, 0.5 * expected, rtol=1e-5)
+    assert np.abs(tape.gradient(added, features)).max() > 0
