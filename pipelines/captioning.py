@@ -229,12 +229,13 @@ def load(config: CaptioningConfig) -> CaptionData:
         count = len(rows[0]) + len(rows[1])
         notes.append(f"the features of {count:,} pictures are computed once, and kept in {cache.folder}")
     longest = max(len(caption) for row in train for caption in known[row])
+    most = min(data.per_picture, max(len(known[row]) for row in train))
     parts = [
         CaptionedPictures(
             source.pictures,
             of_split,
-            words.to_ids([known[row] for row in of_split], vocabulary, data.per_picture, min(longest, data.length)),
-            tuple(tuple(tuple(words.words(text)) for text in source.captions[row]) for row in of_split),
+            words.to_ids([known[row] for row in of_split], vocabulary, most, min(longest, data.length)),
+            tuple(selection.scored(source.captions[row]) for row in of_split),
             tuple(source.captions[row] for row in of_split),
             (data.side, data.side),
             tuple(survey.digests[row] for row in of_split),

@@ -22,10 +22,12 @@ SIDE = 32
 TINY = {
     "data__count": 150,
     "data__side": SIDE,
+    "data__length": 8,
     "model__widths": [16, 16],
     "model__pooled": False,
     "model__shift": 0,
     "model__dropout": 0,
+    "model__cell": "keras.simple_rnn",
     "model__units": 16,
     "model__embedding": 16,
     "model__attention": 8,

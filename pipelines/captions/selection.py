@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import UsageError
+from .words import words
 
 if TYPE_CHECKING:
     from ..config import DataSection
@@ -27,6 +28,16 @@ def hold_out(data: DataSection, count: int) -> list[str]:
 def learnable(captions: Sequence[list[str]], vocabulary: set[str]) -> list[list[str]]:
     """The captions with at least one known word."""
     return [caption for caption in captions if any(word in vocabulary for word in caption)]
+
+
+def scored(texts: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """What captions of a picture are scored against: its own in words, without those that have none, if others have.
+
+    >>> scored(["A boat .", "..."]), scored(["..."])
+    ((('a', 'boat'),), ((),))
+    """
+    found = tuple(tuple(words(text)) for text in texts)
+    return tuple(filter(None, found)) or found[:1]
 
 
 def treatments(

@@ -82,9 +82,16 @@ def residual_features(
 def _block(x: keras.KerasTensor, width: int, stride: int) -> keras.KerasTensor:
     """x + F(x), in which F is two convolutions, each behind a normalisation and a rectifier."""
     y = _activated(x)
-    shortcut = x if stride == 1 and x.shape[-1] == width else _convolution(width, 1, stride)(y)
+    shortcut = x if stride == 1 and x.shape[-1] == width else _convolution(width, 1)(_every(stride, y))
     y = _activated(_convolution(width, 3, stride)(y))
     return keras.layers.Add()([shortcut, _convolution(width, 3)(y)])
+
+
+def _every(stride: int, x: keras.KerasTensor) -> keras.KerasTensor:
+    """Each second place of a map. A convolution of one place with that stride does the same, but the gradient of one
+    with fewer than 16 channels ends the process on some CPUs (oneDNN in TensorFlow 2.21).
+    """
+    return keras.layers.MaxPooling2D(1, stride)(x) if stride > 1 else x
 
 
 def _activated(x: keras.KerasTensor) -> keras.KerasTensor:

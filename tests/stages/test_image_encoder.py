@@ -12,7 +12,7 @@ from keras_recurrent.pipelines.captioning import CaptioningModel
 from keras_recurrent.pipelines.captions.applications import APPLICATIONS, imagenet_name, models_folder, weights_file
 from keras_recurrent.pipelines.errors import DataError
 from keras_recurrent.pipelines.stages.caption_model import caption_model
-from keras_recurrent.pipelines.stages.image_encoder import image_encoder
+from keras_recurrent.pipelines.stages.image_encoder import _block, image_encoder, residual_features
 from keras_recurrent.pipelines.stages.pretrained import FrozenUntil, ScaleColours
 
 SIDE = 32
@@ -254,3 +254,43 @@ def test_a_file_of_weights_that_is_not_there_or_another_one_is_named(mobile, tmp
             image_encoder(CaptioningModel(encoder=name, weights=path), SIDE)
         assert str(path) in str(refusal.value)
         assert len(str(refusal.value)) < 500
+
+
+@pytest.mark.parametrize("width", [4, 8, 16])
+@pytest.mark.parametrize("pooled", [True, False])
+def test_residual_networks_of_any_width_can_be_trained(width, pooled):
+    image = keras.Input((SIDE, SIDE, 3))
+    model = keras.Model(image, residual_features(image, (width, width), 1, pooled))
+    assert model.output_shape == (None, *(2 * [SIDE // (8 if pooled else 4)]), width)
+    model.compile("sgd", "mse")
+    random = np.random.default_rng(0)
+    y = random.normal(0, 1, (3, *model.output_shape[1:]))
+    losses = [model.train_on_batch(random.normal(0, 1, (3, SIDE, SIDE, 3)), y) for _ in range(2)]
+    assert np.isfinite(losses).all()
+
+
+def test_a_residual_block_is_the_sum_of_its_shortcut_and_two_convolutions():
+    """Pre-activation, He et al. 2016, figure 4 (e), against convolutions in NumPy."""
+    image = keras.Input((5, 5, 2))
+    model = keras.Model(image, _block(image, 3, 2))
+    random = np.random.default_rng(1)
+    for weight in model.trainable_weights:
+        weight.assign(random.normal(0, 1, weight.shape))
+    x = random.normal(0, 1, (1, 5, 5, 2)).astype("float32")
+    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    kernels = {tuple(w.shape): w.numpy().astype(float) for w in model.trainable_weights if len(w.shape) == 4}
+
+    def activated(v, norm):
+        return np.maximum(v / np.sqrt(1 + norm.epsilon) * norm.gamma.numpy() + norm.beta.numpy(), 0)
+
+    def convolved(v, kernel, stride):
+        v, size = np.pad(v[0], ((1, 1), (1, 1), (0, 0))), 3
+        places = [range(0, v.shape[0] - 2, stride), range(0, v.shape[1] - 2, stride)]
+        return np.array(
+            [[np.tensordot(v[i : i + size, j : j + size], kernel, 3) for j in places[1]] for i in places[0]]
+        )[None]
+
+    y = activated(x.astype(float), norms[0])
+    inner = activated(convolved(y, kernels[3, 3, 2, 3], 2), norms[1])
+    expected = y[:, ::2, ::2] @ kernels[1, 1, 2, 3][0, 0] + convolved(inner, kernels[3, 3, 3, 3], 1)
+    np.testing.assert_allclose(model(x), expected, rtol=1e-4, atol=1e-4)
