@@ -56,7 +56,7 @@ def test_saved_model_and_json(cli, saved, random, tmp_path):
     np.testing.assert_allclose(both, saved([x, tokens])[0], atol=1e-5)
 
 
-@pytest.mark.parametrize("quantization", ["dynamic_range", "float16", "int8"])
+@pytest.mark.parametrize("quantization", ["dynamic_range", "float16", pytest.param("int8", marks=pytest.mark.slow)])
 def test_quantised_from_given_data(cli, quantization, random, tmp_path):
     model = keras.Sequential([keras.Input((10, 5), name="x"), JANET(64), keras.layers.Dense(2)])
     model.save(tmp_path / "model.keras")
@@ -70,6 +70,7 @@ def test_quantised_from_given_data(cli, quantization, random, tmp_path):
     assert "FULLY_CONNECTED" in entry["operations"]
 
 
+@pytest.mark.slow
 def test_a_fixed_batch_and_large_numbers(cli, tmp_path):
     layers = [keras.Input(batch_shape=(4, None, 3), name="x"), keras.layers.GRU(5), keras.layers.Rescaling(5e4)]
     keras.Sequential(layers).save(tmp_path / "model.keras")

@@ -86,6 +86,7 @@ def test_the_readme_names_every_layer():
         assert name == "paths" or f"`{name.removesuffix('Cell')}`" in README
 
 
+@pytest.mark.slow
 def test_the_export_examples_of_the_readme_run(tmp_path):
     blocks = re.findall(r"```python\n(.+?)```", README, re.S)
     (export,) = [block for block in blocks if "check_export(" in block]

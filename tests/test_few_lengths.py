@@ -53,6 +53,7 @@ def test_few_lengths_are_compiled_and_give_the_same(kind, return_sequences, monk
             np.testing.assert_allclose(one, other, atol=2e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_model_is_fitted_and_asked_at_several_lengths():
     x = keras.Input((None, 4))
     model = keras.Model(x, keras.layers.Dense(1)(keras.layers.Bidirectional(MinGRU(8))(x)))

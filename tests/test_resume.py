@@ -98,6 +98,7 @@ def train_twice(cli, start, tiny, tmp_path, metrics):
     return train
 
 
+@pytest.mark.slow
 def test_killed_after_two_epochs(train_twice):
     rows, survived, resumed = train_twice(COSINE, lambda run: len(rows_of(run)) >= 2)
     assert len(rows) == 4
@@ -174,6 +175,7 @@ def test_early_stopping_is_not_undone_by_resuming(cli, tiny, tmp_path):
     assert (run / "model.keras").stat().st_size == model
 
 
+@pytest.mark.slow
 def test_interrupted_says_so_and_keeps_what_is_done(cli, start, tiny, tmp_path):
     options = ["train", "mnist_rows", *tiny(training__epochs=500, training__batch_size=8), "--output", tmp_path]
     child = start(*options, "--name", "mine")
@@ -238,7 +240,7 @@ def test_killed_after_training(cli, finished, tmp_path, moment):
     "name",
     [
         "model.keras",
-        "history.csv",
+        pytest.param("history.csv", marks=pytest.mark.slow),
         pytest.param("export/labels.txt", marks=pytest.mark.slow),
         pytest.param("export/model.tflite", marks=pytest.mark.slow),
     ],

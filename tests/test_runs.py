@@ -251,6 +251,7 @@ def test_predict_to_a_file(cli, finished, test_images, tmp_path):
     assert [row["row"] for row in table(tmp_path / "answers.csv")] == ["0", "1", "2", "3", "4"]
 
 
+@pytest.mark.slow
 def test_evaluate_and_export_again_give_the_same(cli, finished, tmp_path, capfd):
     run = finished.copy(tmp_path)
     before = {name: read(run / name) for name in ("metrics.json", "export/parity.json")}

@@ -447,6 +447,7 @@ def test_other_models_answer_beside_the_recurrence_where_words_tell_all(cli, tin
     assert "Its parts alone: recurrent " in (tmp_path / "sentiment/a/README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_cell_both_ways_in_a_comparison(cli, refused, tiny_texts, tmp_path):
     refused(2, ["'keras.lsmt'", "keras.lstm"], "compare", "sentiment", "--cells", "bidirectional:keras.lsmt")
     options = ["--cells", "keras.simple_rnn,bidirectional:keras.simple_rnn", "--seeds", "1"]

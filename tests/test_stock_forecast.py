@@ -567,6 +567,7 @@ def test_predict_of_all_columns_says_which_one_a_file_lacks(refused, trained, da
     refused(3, ["columns.csv", "'volume'"], "predict", run, tmp_path / "columns.csv")
 
 
+@pytest.mark.slow
 def test_the_volatility_is_the_size_of_the_steps_to_come(cli, refused, trained, days, tmp_path):
     """One row more than the window is read; forecasts are near the usual move of 0.02."""
     run = trained(days, VOLATILITY)
@@ -618,6 +619,7 @@ def test_a_single_quantile_is_the_median(cli, trained, days):
     assert "q0.5" not in cli("predict", run, days).stdout
 
 
+@pytest.mark.slow
 def test_directions_are_probabilities_beside_what_training_tells(cli, trained, days):
     run = trained(days, DAILY, verb="train", data__target="direction", model__output="point")
     assert cli("evaluate", run, "--quiet").exit_code == 0

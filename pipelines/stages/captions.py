@@ -28,7 +28,7 @@ from .caption_search import SEARCH, Search, searching_otherwise, single_steps
 from .encoding import halves, with_encoder
 from .picture_features import features
 
-MONITOR, MODE = "val_accuracy", "max"
+MONITOR, MODE, TOGETHER = "val_accuracy", "max", 32
 LOSS_OF_CIDER = {"tflite_dynamic_range": 0.02, "tflite_float16": 0.02}
 """Shares of CIDEr-D that quantised files may lose."""
 GREEDY = Search()

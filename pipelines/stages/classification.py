@@ -19,7 +19,7 @@ from ..runs import Run
 from .data import LabelledData
 from .encoding import halves
 
-MONITOR, MODE = "val_accuracy", "max"
+MONITOR, MODE, TOGETHER = "val_accuracy", "max", 256
 LEAST = 1e-7  # probability, so that its logarithm is finite
 ABOUT_METRICS = {
     "accuracy": "share of the examples that are wholly right",

@@ -25,7 +25,7 @@ from ..series.findings import STEPS
 from ..series.significance import block_bootstrap, by_date, diebold_mariano
 from ..series.splits import SeriesData
 
-MONITOR, MODE = "val_loss", "min"
+MONITOR, MODE, TOGETHER = "val_loss", "min", 256
 ABOUT_METRICS = {
     "mse": "mean squared error of the standardised values, lower is better",
     "mae": "mean absolute error of the standardised values, lower is better",

@@ -12,7 +12,8 @@ def kind_of(pipeline: Pipeline) -> ModuleType:
     """The module of a pipeline's kind, such as `classification`.
 
     It holds `MONITOR` and `MODE` (the validation score that makes an epoch the best, and whether `max` or `min` is, as
-    of the primary metric), `ABOUT_METRICS`, and the functions `compiled`, `score`, `judge`, `tables`, `headline`,
+    of the primary metric), `TOGETHER` (validation examples in a batch: fewer, where each needs much memory),
+    `ABOUT_METRICS`, and the functions `compiled`, `score`, `judge`, `tables`, `headline`,
     `write_saved_model`, `write_tflite`, `expected` (what these files must give) and `proof` (what
     `export.check_export` must know of it).
     """

@@ -11,7 +11,7 @@ from .data import evaluation_batches
 from .encoding import halves
 from .image_encoder import ENCODER
 
-BATCH = 64
+BATCH = 32
 
 
 def features(model: keras.Model, split: CaptionedPictures) -> np.ndarray:

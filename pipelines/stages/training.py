@@ -70,7 +70,7 @@ def _fit(run: Run, data: Data, model: keras.Model, checkpoint: Checkpoint, progr
     with contextlib.closing(progress), paths.few_lengths():
         model.fit(
             batches,
-            validation_data=evaluation_batches(validation),
+            validation_data=evaluation_batches(validation, kind_of(run.pipeline).TOGETHER),
             initial_epoch=epochs.start,
             epochs=epochs.stop,
             steps_per_epoch=progress.steps,

@@ -128,6 +128,7 @@ def test_features_count():
         assert np.abs(model(changed).numpy() - model(x).numpy()).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_a_model_fitted_to_ramps_goes_on_at_any_level():
     keras.utils.set_random_seed(0)
     random = np.random.default_rng(0)

@@ -64,7 +64,11 @@ def test_a_pixel_is_a_time_step(layout):
     np.testing.assert_allclose(model.predict(IMAGES, verbose=0), lstm_probabilities(model, pixels), atol=1e-5)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+QUICK_CELLS = ("keras.simple_rnn", "keras.lstm", "keras.gru", "lstm", "gru", "min_gru", "lru", "echo_state")
+OF_CELLS = [cell if cell in QUICK_CELLS else pytest.param(cell, marks=pytest.mark.slow) for cell in CELLS]
+
+
+@pytest.mark.parametrize("cell", OF_CELLS)
 def test_stacked_bidirectional_and_two_outputs(cell):
     model = model_of(cell=cell, units=3, depth=2, bidirectional=True, dropout=0.5, positions=("left", "right"))
     probabilities = model.predict(IMAGES, verbose=0)
