@@ -41,7 +41,7 @@ TINY_TEXTS = TINY | {
     "model__pooling": "max",
     "training__batch_size": 32,
 }
-SECONDS = 120
+SECONDS = 300
 
 
 @dataclass(frozen=True)
