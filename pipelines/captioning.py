@@ -207,10 +207,10 @@ def load(config: CaptioningConfig) -> CaptionData:
     splits = np.array(source.splits if source.splits is not None else selection.hold_out(data, len(source)))
     notes = [*source.notes, *survey.notes()]
     for split in ("validation", "test"):
-        digests = np.array(survey.digests)
-        if repeated := int(np.isin(digests[splits == split], digests[splits == "train"]).sum()):
-            of = f"{repeated:,} of {int((splits == split).sum()):,} {split} pictures also stand in training"
-            notes.append(f"{of} (found by their pixels); they are kept and scored")
+        if repeated := captioned.also_in_training(survey.digests, splits, split):
+            first, known = (source.pictures.names[row] for row in repeated[0])
+            of = f"{len(repeated):,} of {int((splits == split).sum()):,} {split} pictures also stand in training"
+            notes.append(f"{of} (found by their pixels; {first} is {known}); they are kept and scored")
     if missing := [split for split in ("train", "validation", "test") if not (splits == split).any()]:
         raise DataError(f"no picture belongs to the split {' or '.join(missing)}; all three are needed.")
     train = np.flatnonzero(splits == "train")

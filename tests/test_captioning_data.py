@@ -150,8 +150,12 @@ def test_the_same_picture_in_training_and_test_is_told(album):
         picture.save(album / "images/3.png", compress_level=0)
         picture.convert("RGBA").save(album / "images/2.png")
     data = loaded(listed(album, rows()))
-    repeated = "pictures also stand in training (found by their pixels); they are kept and scored"
-    assert data.notes == ("1 picture is put on white", f"1 of 8 validation {repeated}", f"1 of 8 test {repeated}")
+    repeated = "pictures also stand in training (found by their pixels; images/{}.png is images/0.png); they are kept"
+    assert data.notes == (
+        "1 picture is put on white",
+        f"1 of 8 validation {repeated.format(2)} and scored",
+        f"1 of 8 test {repeated.format(3)} and scored",
+    )
     assert data.sizes() == {"train": 24, "validation": 8, "test": 8}
 
 

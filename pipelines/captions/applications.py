@@ -191,9 +191,9 @@ def _wanted(encoder: str) -> str:
 
 
 def _stored(name: str) -> Path | None:
-    """A file of weights where Keras keeps them: in its folder, or below /tmp if that folder can't be written."""
-    places = (models_folder(), Path("/tmp/.keras/models"))
-    return next((folder / name for folder in places if (folder / name).is_file()), None)
+    """A file of weights where Keras keeps them."""
+    path = models_folder() / name
+    return path if path.is_file() else None
 
 
 def _download(encoder: str, side: int) -> None:

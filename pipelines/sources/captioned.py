@@ -9,10 +9,10 @@ from pathlib import Path
 from ..errors import DataError
 from . import caption_lists, tfds_records
 from .caption_lists import Entry
-from .picture_files import Pictures, Survey
+from .picture_files import Pictures
 from .picture_folders import Finder, InFolder, InTar, is_picture, open_pictures
 from .text_rows import Treatments
-from .texts import SURROGATES
+from .texts import writable
 
 COCO = "coco_captions"
 COCO_SPLITS = {"train": "train", "restval": "train", "val": "validation", "test": "test"}
@@ -143,38 +143,18 @@ def load_tfds(data_dir: Path | None) -> Captioned:
     return Captioned(parts.pictures(rows), tuple(captions), tuple(splits), (*notes, *treatments.notes()))
 
 
-def same_pictures(source: Captioned, survey: Survey) -> list[tuple[str, str]]:
-    """Names of pictures of the validation and test splits, each with that of the same picture in training.
+def also_in_training(digests: Sequence[str], splits: Sequence[str], split: str) -> list[tuple[int, int]]:
+    """Rows of pictures of a split, each with the row of the same picture, by content, in training.
 
-    Args:
-        source: With splits.
-        survey: Of its pictures.
+    >>> also_in_training(["a", "b", "a", "a", "c"], ["train", "train", "test", "validation", "test"], "test")
+    [(2, 0)]
     """
-    if source.splits is None:
-        return []
-    names = source.pictures.names
-    return [(names[row], names[known]) for row, known in _twins(survey.digests, source.splits)]
-
-
-def across_splits(digests: Sequence[str], splits: Sequence[str]) -> int:
-    """How many pictures of the validation and test splits, by content, stand in training too.
-
-    >>> across_splits(["a", "b", "a", "a", "c"], ["train", "train", "test", "validation", "test"])
-    2
-    """
-    return len(_twins(digests, splits))
-
-
-def _twins(digests: Sequence[str], splits: Sequence[str]) -> list[tuple[int, int]]:
     known: dict[str, int] = {}
-    for row, (digest, split) in enumerate(zip(digests, splits, strict=True)):
-        if split == "train":
+    for row, (digest, of_row) in enumerate(zip(digests, splits, strict=True)):
+        if of_row == "train":
             known.setdefault(digest, row)
-    return [
-        (row, known[digest])
-        for row, (digest, split) in enumerate(zip(digests, splits, strict=True))
-        if split != "train" and digest in known
-    ]
+    rows = [row for row, of_row in enumerate(splits) if of_row == split and digests[row] in known]
+    return [(row, known[digests[row]]) for row in rows]
 
 
 def _at(entry: Entry) -> str:
@@ -185,14 +165,7 @@ def _kept(captions: Sequence[str], place: str, treatments: Treatments) -> list[s
     """The captions that are not empty, as they can be written to any file."""
     kept = []
     for caption in captions:
-        text = caption
-        if "\0" in text:
-            treatments.add("nul", place)
-            text = text.replace("\0", " ")
-        if not text.isascii() and SURROGATES.search(text):
-            treatments.add("surrogate", place)
-            text = SURROGATES.sub("\ufffd", text)
-        text = text.strip()
+        text = writable(caption, place, treatments).strip()
         if text:
             kept.append(text)
         else:

@@ -158,14 +158,20 @@ def _text(value: Any, place: str, treatments: Treatments) -> str:
         text = _spelling(value)
         if isinstance(value, Number | bool):
             treatments.add("number", place)
+    text = writable(text, place, treatments)
+    if not text.strip():
+        treatments.add("empty", place)
+    return text
+
+
+def writable(text: str, place: str, treatments: Treatments) -> str:
+    """A text as it can be written to any file: without NUL bytes and halves of characters."""
     if "\0" in text:
         treatments.add("nul", place)
         text = text.replace("\0", " ")
     if not text.isascii() and SURROGATES.search(text):
         treatments.add("surrogate", place)
         text = SURROGATES.sub("\ufffd", text)
-    if not text.strip():
-        treatments.add("empty", place)
     return text
 
 
