@@ -116,6 +116,8 @@ class CaptioningModel(Section):
     the sides of the map are then twice as long."""
     flip: Literal["none", "horizontal", "both"] = "none"
     """Random mirroring of training pictures, where no caption tells left from right, or also top from bottom."""
+    quarter_turns: bool = False
+    """Random turns of training pictures by multiples of 90 degrees, where no caption tells what is upright."""
     rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
     """Random turns of training pictures, up to so many degrees each way."""
     zoom: Rate = 0.0

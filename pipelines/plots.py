@@ -26,12 +26,15 @@ def literal(text: str) -> str:
 
 
 def learning_curves(history: pd.DataFrame, metric: str, kept: int) -> Figure:
-    """Loss and metric (if it is another) of training and validation by epoch; the row of the kept epoch is marked."""
+    """Loss and metric (if it is another) of training, as far as it has them, and validation by epoch; the row of the
+    kept epoch is marked.
+    """
     names = list(dict.fromkeys(["loss", metric]))
     figure = Figure(figsize=(4.5 * len(names), 3.6), layout="constrained")
     best = history["epoch"][kept]
     for axes, name in zip(np.atleast_1d(figure.subplots(1, len(names))), names, strict=True):
-        axes.plot(history["epoch"], history[name], "o-", markersize=3, label="training")
+        if name in history:
+            axes.plot(history["epoch"], history[name], "o-", markersize=3, label="training")
         axes.plot(history["epoch"], history[f"val_{name}"], "o-", markersize=3, label="validation")
         axes.axvline(best, color="gray", linewidth=0.8, linestyle="--", label=f"kept: epoch {best}")
         axes.set(xlabel="epoch", title=name, xlim=(0.5, len(history) + 0.5))

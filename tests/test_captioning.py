@@ -14,7 +14,7 @@ from PIL import Image
 from text_examples import read, table
 
 from keras_recurrent.pipelines import runs
-from keras_recurrent.pipelines.captions import words
+from keras_recurrent.pipelines.captions import metrics, words
 from keras_recurrent.pipelines.captions.prediction import listed
 from keras_recurrent.pipelines.sources import scenes
 
@@ -35,6 +35,7 @@ TINY = {
     "training__batch_size": 8,
     "training__learning_rate": 0.02,
     "training__warmup_epochs": 0,
+    "training__precision": "float32",
     "evaluation__bootstrap": 20,
     "evaluation__shown": 3,
     "export__quantization": ["float16"],
@@ -125,6 +126,20 @@ def test_metrics_json(done):
         assert len(found["interval"]) == 2
         assert 0 < found["p_value"] <= 1
     assert metrics["baselines"]["most_frequent"]["distinct_captions"] == pytest.approx(1 / 26, abs=1e-6)
+
+
+def test_the_kept_epoch_is_the_one_that_writes_best(done):
+    """By itself, on the validation split: not the one that names the words of given captions best."""
+    from keras_recurrent.pipelines.stages.captions import GREEDY, otherwise
+
+    run = runs.open(done.path)
+    history, data = run.history, run.pipeline.load(run.config)
+    assert history["val_cider_d"].nunique() > 1
+    best = history["val_cider_d"].idxmax()
+    assert run.metrics["epochs"]["kept"] == history["epoch"][best]
+    written = words.from_ids(otherwise(run, GREEDY, data.validation.inputs)["tokens"], run.names)
+    expected = metrics.cider_d(written, data.validation.references).mean()
+    assert history["val_cider_d"][best] == pytest.approx(expected, abs=1e-6)
 
 
 def test_predictions_are_those_that_were_scored(done):

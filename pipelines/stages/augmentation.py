@@ -1,16 +1,21 @@
-"""Random changes of training inputs, drawn from a seed that training gives: the same batch, the same change."""
+"""Random changes of training images: by a seed that is given, or by a layer that draws its own."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import keras
 import tensorflow as tf
+from keras import ops
 
 
 def random_affine(
     images: tf.Tensor, seed: tf.Tensor, rotation: float, zoom: float, shear: float, shift: float
 ) -> tf.Tensor:
     """Turns, scales, slants and moves each image about its centre, by amounts drawn evenly up to those given.
+
+    The same seed changes the same batch in the same way.
 
     Args:
         images: `[batch, rows, columns]` of any number type; beyond the border lies 0.
@@ -23,24 +28,111 @@ def random_affine(
     Returns:
         `[batch, rows, columns]` of the same type, interpolated bilinearly.
     """
-    count, size = tf.shape(images)[0], tf.cast(tf.shape(images)[1:3], tf.float32)
     span = tf.constant([math.radians(rotation), zoom, zoom, shear, shift, shift], tf.float32)
-    drawn = tf.random.stateless_uniform((count, 6), seed, -1.0, 1.0) * span
+    drawn = tf.random.stateless_uniform((tf.shape(images)[0], 6), seed, -1.0, 1.0) * span
     angle, zoom_x, zoom_y, slant, shift_x, shift_y = tf.unstack(drawn, axis=1)
-    # where a pixel's value comes from: [x', y'] = R(angle) [[1 + zoom_x, slant], [0, 1 + zoom_y]] ([x, y] - centre)
-    #                                              + centre + shift
+    map_ = (angle, 1 + zoom_x, 1 + zoom_y, slant, shift_x, shift_y)
+    return mapped(images[..., tf.newaxis], *map_, beyond="CONSTANT")[..., 0]
+
+
+@keras.saving.register_keras_serializable("keras_recurrent")
+class RandomAffine(keras.layers.Layer):
+    """Mirrors, turns, scales and moves each image, in training alone, and interpolates once for all of that.
+
+    Beyond the border the image is mirrored. Mirroring and quarter turns alone leave the pixels as they are.
+
+    Args:
+        flip: `"none"`, `"horizontal"`, or `"both"` for top and bottom too.
+        quarter_turns: Whether images are turned by multiples of 90 degrees.
+        rotation: Degrees up to which they are turned besides, each way.
+        zoom: Share up to which they are scaled, each way, the same for both axes.
+        shift: Share of the side up to which they are moved, each way, for each axis by itself.
+
+    Call arguments:
+        images: `[batch, rows, columns, channels]` floating point; with quarter turns as many rows as columns.
+    """
+
+    def __init__(
+        self,
+        flip: str = "none",
+        quarter_turns: bool = False,
+        rotation: float = 0.0,
+        zoom: float = 0.0,
+        shift: float = 0.0,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.settings = {
+            "flip": flip,
+            "quarter_turns": quarter_turns,
+            "rotation": rotation,
+            "zoom": zoom,
+            "shift": shift,
+        }
+        self.seeds = keras.random.SeedGenerator()
+
+    def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Draws a map for each image."""
+        if not training:
+            return images
+        chosen, (count, height, width, _) = self.settings, ops.shape(images)
+        u = ops.unstack(keras.random.uniform((7, count), -1.0, 1.0, seed=self.seeds), 7)
+        mirror_x, mirror_y = (ops.where(each < 0, -1.0, 1.0) for each in u[:2])
+        zoom = 1 + chosen["zoom"] * u[2]
+        angle = math.radians(chosen["rotation"]) * u[3]
+        if chosen["quarter_turns"]:
+            angle = angle + math.pi / 2 * ops.floor(2 * u[4])
+        return mapped(
+            images,
+            angle,
+            zoom * (mirror_x if chosen["flip"] != "none" else 1.0),
+            zoom * (mirror_y if chosen["flip"] == "both" else 1.0),
+            ops.zeros_like(angle),
+            chosen["shift"] * width * u[5],
+            chosen["shift"] * height * u[6],
+            beyond="REFLECT",
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """For serialisation."""
+        return super().get_config() | self.settings
+
+
+def mapped(
+    images: tf.Tensor,
+    angle: tf.Tensor,
+    zoom_x: tf.Tensor,
+    zoom_y: tf.Tensor,
+    slant: tf.Tensor,
+    shift_x: tf.Tensor,
+    shift_y: tf.Tensor,
+    beyond: str,
+) -> tf.Tensor:
+    """Images whose pixels come from R(angle) [[zoom_x, slant], [0, zoom_y]] ([x, y] - centre) + centre + shift.
+
+    Args:
+        images: `[batch, rows, columns, channels]`, interpolated bilinearly.
+        angle: `[batch]`, radians.
+        zoom_x: `[batch]`; below 0 it mirrors.
+        zoom_y: The same.
+        slant: `[batch]`.
+        shift_x: `[batch]`, pixels.
+        shift_y: The same.
+        beyond: What lies beyond the border: `"CONSTANT"`, which is 0, or `"REFLECT"`.
+    """
+    size = tf.cast(tf.shape(images)[1:3], tf.float32)
     cos, sin = tf.cos(angle), tf.sin(angle)
-    a, b = cos * (1 + zoom_x), cos * slant - sin * (1 + zoom_y)
-    d, e = sin * (1 + zoom_x), sin * slant + cos * (1 + zoom_y)
+    a, b = cos * zoom_x, cos * slant - sin * zoom_y
+    d, e = sin * zoom_x, sin * slant + cos * zoom_y
     centre_y, centre_x = (size[0] - 1) / 2, (size[1] - 1) / 2
     c = centre_x + shift_x - a * centre_x - b * centre_y
     f = centre_y + shift_y - d * centre_x - e * centre_y
     zero = tf.zeros_like(a)
     return tf.raw_ops.ImageProjectiveTransformV3(
-        images=images[..., tf.newaxis],
+        images=images,
         transforms=tf.stack([a, b, c, d, e, f, zero, zero], axis=1),
         output_shape=tf.shape(images)[1:3],
         interpolation="BILINEAR",
-        fill_mode="CONSTANT",
+        fill_mode=beyond,
         fill_value=0.0,
-    )[..., 0]
+    )

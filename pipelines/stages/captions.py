@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
@@ -25,10 +26,11 @@ from ..sources import scenes
 from .answers import answers as answers_of
 from .caption_model import is_caption
 from .caption_search import SEARCH, Search, searching_otherwise, single_steps
+from .free_running import ScoreFreely
 from .encoding import halves, with_encoder
 from .picture_features import features
 
-MONITOR, MODE, TOGETHER = "val_accuracy", "max", 32
+MONITOR, MODE, TOGETHER = "val_cider_d", "max", 32
 LOSS_OF_CIDER = {"tflite_dynamic_range": 0.02, "tflite_float16": 0.02}
 """Shares of CIDEr-D that quantised files may lose."""
 GREEDY = Search()
@@ -59,6 +61,18 @@ def compiled(config: Config) -> dict[str, Any]:
         return -ops.sum(real * likelihood, axis=(1, 2)) / ops.maximum(ops.sum(real, axis=(1, 2)), 1.0)
 
     return {"loss": loss, "metrics": [accuracy]}
+
+
+def callbacks(config: Config, data: CaptionData, batches: tf.data.Dataset) -> list[keras.callbacks.Callback]:
+    """Scores, after each epoch, what the model writes by itself: which epoch does that best is not the one that names
+    the words of given captions best.
+    """
+
+    def cider_d(tokens: np.ndarray) -> float:
+        captions = written(data, config.data.level, {"tokens": tokens})
+        return float(metrics.cider_d(captions, data.validation.references).mean())
+
+    return [ScoreFreely(MONITOR, batches, cider_d)]
 
 
 def accuracy(tokens: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:

@@ -36,6 +36,11 @@ def compiled(config: Config) -> dict[str, Any]:
     return {"loss": Loss(config.training.label_smoothing), "metrics": [accuracy]}
 
 
+def callbacks(config: Config, data: LabelledData, batches: tf.data.Dataset) -> list:
+    """None: the loss and the metrics of validation are enough."""
+    return []
+
+
 @dataclass(frozen=True)
 class Loss:
     """Cross-entropy of each label, in nats, with a share of its probability spread over all classes.

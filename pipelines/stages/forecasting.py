@@ -61,6 +61,11 @@ def compiled(config: Config) -> dict[str, Any]:
             return {"loss": student_t}
 
 
+def callbacks(config: Config, data: SeriesData, batches: tf.data.Dataset) -> list:
+    """None: the loss and the metrics of validation are enough."""
+    return []
+
+
 def qlike(w: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
     """log v + w / v of squares w that are forecast as v (Patton 2011, Journal of Econometrics 160)."""
     return tf.math.log(v) + w / v

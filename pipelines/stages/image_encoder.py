@@ -10,6 +10,7 @@ import keras
 
 from ..captions.applications import APPLICATIONS, RESIDUAL, weights_file
 from ..config import Section
+from .augmentation import RandomAffine
 from .pretrained import Application, ScaleColours
 
 ENCODER, STEM = "image_encoder", 32
@@ -44,15 +45,10 @@ def image_encoder(model: Section, side: int) -> keras.Model:
 
 def augmentation(model: Section) -> list[keras.layers.Layer]:
     """Random changes of images that are scaled to -1..1, in training alone; beyond the border they are mirrored."""
-    layers = keras.layers
-    flips = {"horizontal": "horizontal", "both": "horizontal_and_vertical"}
-    beyond = {"fill_mode": "reflect", "dtype": "float32"}
-    tone = {"value_range": (-1, 1), "dtype": "float32"}
+    layers, tone = keras.layers, {"value_range": (-1, 1), "dtype": "float32"}
+    place = {name: getattr(model, name) for name in ("quarter_turns", "rotation", "zoom", "shift")}
     chosen = [
-        (model.flip in flips, lambda: layers.RandomFlip(flips[model.flip], dtype="float32")),
-        (model.rotation, lambda: layers.RandomRotation(model.rotation / 360, **beyond)),
-        (model.zoom, lambda: layers.RandomZoom((-model.zoom, model.zoom), (-model.zoom, model.zoom), **beyond)),
-        (model.shift, lambda: layers.RandomTranslation(model.shift, model.shift, **beyond)),
+        (model.flip != "none" or any(place.values()), lambda: RandomAffine(model.flip, **place, dtype="float32")),
         (model.contrast, lambda: layers.RandomContrast(model.contrast, **tone)),
         (model.contrast, lambda: layers.RandomBrightness(model.contrast / 2, **tone)),
     ]
@@ -71,8 +67,8 @@ def residual_features(
         pooled: Whether pooling halves both sides, as the convolution before it does.
     """
     x = _convolution(STEM, 5, 2)(image)
-    if pooled:
-        x = keras.layers.MaxPooling2D(3, 2, padding="same")(_activated(x))
+    if pooled:  # what is activated after it, in the first block
+        x = keras.layers.MaxPooling2D(3, 2, padding="same")(x)
     for stage, width in enumerate(widths):
         for block in range(blocks):
             x = _block(x, width, stride=2 if stage and not block else 1)

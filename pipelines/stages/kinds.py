@@ -13,8 +13,8 @@ def kind_of(pipeline: Pipeline) -> ModuleType:
 
     It holds `MONITOR` and `MODE` (the validation score that makes an epoch the best, and whether `max` or `min` is, as
     of the primary metric), `TOGETHER` (validation examples in a batch: fewer, where each needs much memory),
-    `ABOUT_METRICS`, and the functions `compiled`, `score`, `judge`, `tables`, `headline`,
-    `write_saved_model`, `write_tflite`, `expected` (what these files must give) and `proof` (what
-    `export.check_export` must know of it).
+    `ABOUT_METRICS`, and the functions `compiled`, `callbacks` (of the training, given the batches of the validation),
+    `score`, `judge`, `tables`, `headline`, `write_saved_model`, `write_tflite`, `expected` (what these files must give)
+    and `proof` (what `export.check_export` must know of it).
     """
     return importlib.import_module(f".{pipeline.kind}", __package__)

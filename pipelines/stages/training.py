@@ -63,19 +63,21 @@ def train(run: Run, data: Data, console: Console) -> None:
 def _fit(run: Run, data: Data, model: keras.Model, checkpoint: Checkpoint, progress: ShowProgress) -> None:
     settings = run.config.training
     epochs = range(checkpoint.epochs, settings.epochs)
-    augment, encoder = run.pipeline.augment(run.config), run.pipeline.encoder(run.config, data)
+    kind, augment, encoder = kind_of(run.pipeline), run.pipeline.augment(run.config), run.pipeline.encoder(run.config, data)
     train, validation = (encoded(split, encoder) for split in (data.train, data.validation))
     batches = training_batches(train, settings.batch_size, settings.seed, epochs, augment)
+    validated = evaluation_batches(validation, kind.TOGETHER)
     run.note_start([device.name for device in tf.config.list_logical_devices()])
     with contextlib.closing(progress), paths.few_lengths():
         model.fit(
             batches,
-            validation_data=evaluation_batches(validation, kind_of(run.pipeline).TOGETHER),
+            validation_data=validated,
             initial_epoch=epochs.start,
             epochs=epochs.stop,
             steps_per_epoch=progress.steps,
             callbacks=[
                 StopOnNaN(settings),
+                *kind.callbacks(run.config, data, validated),
                 keras.callbacks.TensorBoard(run.path / "tensorboard", write_graph=False),
                 *checkpoint.counters,
                 progress,

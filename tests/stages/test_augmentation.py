@@ -1,12 +1,13 @@
-"""Random affine maps, against SciPy's own interpolation."""
+"""Random affine maps, against SciPy's own interpolation and the symmetries of the square."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from scipy import ndimage
 
 from keras_recurrent.pipelines.mnist_rows import RowsConfig, RowsData, augment
-from keras_recurrent.pipelines.stages.augmentation import random_affine
+from keras_recurrent.pipelines.stages.augmentation import RandomAffine, mapped, random_affine
 
 RNG = np.random.default_rng(0)
 IMAGES = np.pad(RNG.integers(0, 256, (6, 12, 10), np.uint8), ((0, 0), (8, 8), (8, 8)))
@@ -51,3 +52,70 @@ def test_in_a_pair_no_digit_leaves_its_half(pairs):
 
 def test_no_augmentation_without_an_amount():
     assert augment(RowsConfig(pipeline="mnist_rows", preset="sample", data=RowsData())) is None
+
+
+PICTURES = RNG.uniform(-1, 1, (64, 9, 9, 3)).astype("float32")
+
+
+def symmetries(picture):
+    """The eight of a square, by how it is mirrored and turned."""
+    return {
+        (mirrored, turns): np.rot90(picture[:, ::-1] if mirrored else picture, turns)
+        for mirrored in (False, True)
+        for turns in range(4)
+    }
+
+
+def drawn_symmetries(**chosen):
+    keras.utils.set_random_seed(0)
+    changed = RandomAffine(**chosen)(PICTURES, training=True).numpy()
+    found = set()
+    for before, after in zip(PICTURES, changed, strict=True):
+        distance = {name: np.abs(each - after).max() for name, each in symmetries(before).items()}
+        name = min(distance, key=distance.get)
+        assert distance[name] < 1e-3
+        found.add(name)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ({}, {(False, 0)}),
+        ({"flip": "horizontal"}, {(False, 0), (True, 0)}),
+        ({"flip": "both"}, {(False, 0), (True, 0), (False, 2), (True, 2)}),
+        ({"quarter_turns": True}, {(False, turns) for turns in range(4)}),
+        ({"flip": "both", "quarter_turns": True}, {(mirrored, turns) for mirrored in (False, True) for turns in range(4)}),
+    ],
+)
+def test_mirrored_and_turned_pictures_keep_their_pixels(chosen, expected):
+    assert drawn_symmetries(**chosen) == expected
+
+
+@pytest.mark.parametrize(("chosen", "most"), [({"shift": 0.2}, 0.2), ({"zoom": 0.1}, 0.1), ({"rotation": 30}, 0.52)])
+def test_no_picture_is_changed_by_more_than_was_said(chosen, most):
+    """A ramp tells where each pixel came from, and its middle has no border that is mirrored."""
+    keras.utils.set_random_seed(0)
+    side = 101
+    ramp = np.stack(np.meshgrid(np.arange(side), np.arange(side)), axis=-1) / side
+    changed = RandomAffine(**chosen)(np.repeat(ramp[None].astype("float32"), 500, 0), training=True).numpy()
+    middle, right = changed[:, 50, 50], changed[:, 50, 60] - changed[:, 50, 50]
+    moved = middle - 50 / side
+    scaled, turned = np.hypot(*right.T) * side / 10 - 1, np.arctan2(right[:, 1], right[:, 0])
+    amounts = {"shift": moved, "zoom": scaled, "rotation": turned}
+    for name, found in amounts.items():
+        reached = np.abs(found).max()
+        assert (0.95 * most < reached < 1.02 * most) if name in chosen else reached < 1e-3
+
+
+def test_beyond_the_border_pictures_are_mirrored():
+    zero, one = tf.zeros(1), tf.ones(1)
+    moved = mapped(tf.constant(PICTURES[:1]), zero, one, one, zero, 3 * one, zero, beyond="REFLECT")[0]
+    np.testing.assert_allclose(moved, np.pad(PICTURES[0], ((0, 0), (0, 3), (0, 0)), "symmetric")[:, 3:], atol=1e-6)
+
+
+def test_pictures_are_left_alone_outside_training_and_the_layer_can_be_kept():
+    layer = RandomAffine("both", True, 10, 0.1, 0.1)
+    np.testing.assert_array_equal(layer(PICTURES), PICTURES)
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
+    assert again.settings == layer.settings
