@@ -124,8 +124,9 @@ class CaptioningModel(Section):
     """Random scaling of training pictures, up to this share each way."""
     shift: Rate = 0.0
     """Random moves of training pictures, up to this share of the side."""
-    contrast: Rate = 0.0
-    """Random change of contrast of training pictures, up to this share, and of brightness, up to half of it."""
+    light: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """Random change of the light of training pictures: of the strength of each colour, of brightness and contrast, up
+    to this share each, and of saturation, up to twice of it."""
     cell: CellName = "lstm"
     """Which recurrent cell writes."""
     units: PositiveInt = 256

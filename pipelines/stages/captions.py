@@ -26,8 +26,8 @@ from ..sources import scenes
 from .answers import answers as answers_of
 from .caption_model import is_caption
 from .caption_search import SEARCH, Search, searching_otherwise, single_steps
-from .free_running import ScoreFreely
 from .encoding import halves, with_encoder
+from .free_running import ScoreFreely
 from .picture_features import features
 
 MONITOR, MODE, TOGETHER = "val_cider_d", "max", 32

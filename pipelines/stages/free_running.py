@@ -33,7 +33,8 @@ class ScoreFreely(keras.callbacks.Callback):
         decoder = self.model.get_layer(DECODER)
         features, tokens = decoder.input
         seen = {name: each for name, each in self.model.input.items() if name != "tokens"}
-        self.writer = keras.Model(seen, CaptionSearch(decoder, tokens.shape[-1], {}, dtype=decoder.dtype_policy)(features))
+        search = CaptionSearch(decoder, tokens.shape[-1], {}, dtype=decoder.dtype_policy)
+        self.writer = keras.Model(seen, search(features))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes and scores."""

@@ -10,7 +10,7 @@ import keras
 
 from ..captions.applications import APPLICATIONS, RESIDUAL, weights_file
 from ..config import Section
-from .augmentation import RandomAffine
+from .augmentation import RandomAffine, RandomLight
 from .pretrained import Application, ScaleColours
 
 ENCODER, STEM = "image_encoder", 32
@@ -45,12 +45,10 @@ def image_encoder(model: Section, side: int) -> keras.Model:
 
 def augmentation(model: Section) -> list[keras.layers.Layer]:
     """Random changes of images that are scaled to -1..1, in training alone; beyond the border they are mirrored."""
-    layers, tone = keras.layers, {"value_range": (-1, 1), "dtype": "float32"}
     place = {name: getattr(model, name) for name in ("quarter_turns", "rotation", "zoom", "shift")}
     chosen = [
         (model.flip != "none" or any(place.values()), lambda: RandomAffine(model.flip, **place, dtype="float32")),
-        (model.contrast, lambda: layers.RandomContrast(model.contrast, **tone)),
-        (model.contrast, lambda: layers.RandomBrightness(model.contrast / 2, **tone)),
+        (model.light, lambda: RandomLight(model.light, dtype="float32")),
     ]
     return [make() for wanted, make in chosen if wanted]
 

@@ -63,7 +63,8 @@ def train(run: Run, data: Data, console: Console) -> None:
 def _fit(run: Run, data: Data, model: keras.Model, checkpoint: Checkpoint, progress: ShowProgress) -> None:
     settings = run.config.training
     epochs = range(checkpoint.epochs, settings.epochs)
-    kind, augment, encoder = kind_of(run.pipeline), run.pipeline.augment(run.config), run.pipeline.encoder(run.config, data)
+    kind, augment = kind_of(run.pipeline), run.pipeline.augment(run.config)
+    encoder = run.pipeline.encoder(run.config, data)
     train, validation = (encoded(split, encoder) for split in (data.train, data.validation))
     batches = training_batches(train, settings.batch_size, settings.seed, epochs, augment)
     validated = evaluation_batches(validation, kind.TOGETHER)

@@ -179,7 +179,7 @@ def test_features_are_in_the_cache_of_the_user(monkeypatch, tmp_path):
         ({"flip": "horizontal"}, False),
         ({"quarter_turns": True}, False),
         ({"zoom": 0.1}, False),
-        ({"contrast": 0.1}, False),
+        ({"light": 0.1}, False),
     ],
 )
 def test_features_are_kept_where_they_never_change(changes, kept):

@@ -7,7 +7,7 @@ import tensorflow as tf
 from scipy import ndimage
 
 from keras_recurrent.pipelines.mnist_rows import RowsConfig, RowsData, augment
-from keras_recurrent.pipelines.stages.augmentation import RandomAffine, mapped, random_affine
+from keras_recurrent.pipelines.stages.augmentation import RandomAffine, RandomLight, mapped, random_affine
 
 RNG = np.random.default_rng(0)
 IMAGES = np.pad(RNG.integers(0, 256, (6, 12, 10), np.uint8), ((0, 0), (8, 8), (8, 8)))
@@ -85,7 +85,7 @@ def drawn_symmetries(**chosen):
         ({"flip": "horizontal"}, {(False, 0), (True, 0)}),
         ({"flip": "both"}, {(False, 0), (True, 0), (False, 2), (True, 2)}),
         ({"quarter_turns": True}, {(False, turns) for turns in range(4)}),
-        ({"flip": "both", "quarter_turns": True}, {(mirrored, turns) for mirrored in (False, True) for turns in range(4)}),
+        ({"flip": "both", "quarter_turns": True}, {(m, turns) for m in (False, True) for turns in range(4)}),
     ],
 )
 def test_mirrored_and_turned_pictures_keep_their_pixels(chosen, expected):
@@ -115,7 +115,19 @@ def test_beyond_the_border_pictures_are_mirrored():
 
 
 def test_pictures_are_left_alone_outside_training_and_the_layer_can_be_kept():
-    layer = RandomAffine("both", True, 10, 0.1, 0.1)
-    np.testing.assert_array_equal(layer(PICTURES), PICTURES)
-    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
-    assert again.settings == layer.settings
+    for layer in (RandomAffine("both", True, 10, 0.1, 0.1), RandomLight(0.3)):
+        np.testing.assert_array_equal(layer(PICTURES), PICTURES)
+        again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
+        assert again.get_config() == layer.get_config()
+
+
+def test_light_changes_colours_brightness_contrast_and_saturation(monkeypatch):
+    drawn = RNG.uniform(-1, 1, (64, 1, 1, 6)).astype("float32")
+    monkeypatch.setattr(keras.random, "uniform", lambda shape, *bounds, **options: tf.ensure_shape(drawn, shape))
+    found = RandomLight(0.3)(PICTURES, training=True)
+    for before, after, (*colours, strength, contrast, saturation) in zip(PICTURES, found, drawn[:, 0, 0], strict=True):
+        x = (np.float64(before) + 1) * [(1 + 0.3 * each) * (1 + 0.3 * strength) for each in colours]
+        x = x.mean() + (1 + 0.3 * contrast) * (x - x.mean())
+        gray = x.mean(axis=-1, keepdims=True)
+        x = gray + (1 + 0.6 * saturation) * (x - gray)
+        np.testing.assert_allclose(after, np.clip(x - 1, -1, 1), atol=1e-5)
