@@ -127,6 +127,9 @@ class CaptioningModel(Section):
     light: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     """Random change of the light of training pictures: of the strength of each colour, of brightness and contrast, up
     to this share each, and of saturation, up to twice of it."""
+    erase: Rate = 0.0
+    """Share of the training pictures in which a rectangle is made gray, so that no single thing tells what they show
+    (Zhong et al. 2017, arXiv 1708.04896)."""
     cell: CellName = "lstm"
     """Which recurrent cell writes."""
     units: PositiveInt = 256

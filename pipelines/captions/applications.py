@@ -125,7 +125,7 @@ def refusal_of_rest(model: Section, side: int, training: Training) -> str | None
 def is_kept(model: Section) -> bool:
     """Whether the encoder gives each picture the same features throughout the training: frozen, nothing at random."""
     moved = model.flip != "none" or model.quarter_turns or model.rotation or model.zoom or model.shift
-    return model.encoder != RESIDUAL and model.fine_tune_from is None and not (moved or model.light)
+    return model.encoder != RESIDUAL and model.fine_tune_from is None and not (moved or model.light or model.erase)
 
 
 def weights_file(model: Section, side: int) -> Path | None:

@@ -134,6 +134,15 @@ class RandomLight(keras.layers.Layer):
         return super().get_config() | {"amount": self.amount}
 
 
+@keras.saving.register_keras_serializable("keras_recurrent")
+class RandomErasing(keras.layers.RandomErasing):
+    """That of Keras, in training alone: Keras' own also erases where nobody says whether it is training."""
+
+    def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Makes a rectangle of some images gray."""
+        return super().call(images, training=training)
+
+
 def mapped(
     images: tf.Tensor,
     angle: tf.Tensor,
@@ -164,7 +173,7 @@ def mapped(
     c = centre_x + shift_x - a * centre_x - b * centre_y
     f = centre_y + shift_y - d * centre_x - e * centre_y
     zero = tf.zeros_like(a)
-    return tf.raw_ops.ImageProjectiveTransformV3(
+    found = tf.raw_ops.ImageProjectiveTransformV3(
         images=images,
         transforms=tf.stack([a, b, c, d, e, f, zero, zero], axis=1),
         output_shape=tf.shape(images)[1:3],
@@ -172,3 +181,5 @@ def mapped(
         fill_mode=beyond,
         fill_value=0.0,
     )
+    found.set_shape(images.shape)
+    return found

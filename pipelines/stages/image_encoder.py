@@ -10,10 +10,12 @@ import keras
 
 from ..captions.applications import APPLICATIONS, RESIDUAL, weights_file
 from ..config import Section
-from .augmentation import RandomAffine, RandomLight
+from .augmentation import RandomAffine, RandomErasing, RandomLight
 from .pretrained import Application, ScaleColours
 
 ENCODER, STEM = "image_encoder", 32
+ERASED = (0.01, 0.15)
+"""Share of an image that a rectangle takes which is erased, at least and at most."""
 
 
 def image_encoder(model: Section, side: int) -> keras.Model:
@@ -45,10 +47,12 @@ def image_encoder(model: Section, side: int) -> keras.Model:
 
 def augmentation(model: Section) -> list[keras.layers.Layer]:
     """Random changes of images that are scaled to -1..1, in training alone; beyond the border they are mirrored."""
+    precise = {"dtype": "float32"}
     place = {name: getattr(model, name) for name in ("quarter_turns", "rotation", "zoom", "shift")}
     chosen = [
-        (model.flip != "none" or any(place.values()), lambda: RandomAffine(model.flip, **place, dtype="float32")),
-        (model.light, lambda: RandomLight(model.light, dtype="float32")),
+        (model.flip != "none" or any(place.values()), lambda: RandomAffine(model.flip, **place, **precise)),
+        (model.light, lambda: RandomLight(model.light, **precise)),
+        (model.erase, lambda: RandomErasing((model.erase, model.erase), ERASED, 0.0, (-1, 1), **precise)),
     ]
     return [make() for wanted, make in chosen if wanted]
 

@@ -180,6 +180,7 @@ def test_features_are_in_the_cache_of_the_user(monkeypatch, tmp_path):
         ({"quarter_turns": True}, False),
         ({"zoom": 0.1}, False),
         ({"light": 0.1}, False),
+        ({"erase": 0.1}, False),
     ],
 )
 def test_features_are_kept_where_they_never_change(changes, kept):

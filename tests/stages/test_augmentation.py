@@ -7,7 +7,13 @@ import tensorflow as tf
 from scipy import ndimage
 
 from keras_recurrent.pipelines.mnist_rows import RowsConfig, RowsData, augment
-from keras_recurrent.pipelines.stages.augmentation import RandomAffine, RandomLight, mapped, random_affine
+from keras_recurrent.pipelines.stages.augmentation import (
+    RandomAffine,
+    RandomErasing,
+    RandomLight,
+    mapped,
+    random_affine,
+)
 
 RNG = np.random.default_rng(0)
 IMAGES = np.pad(RNG.integers(0, 256, (6, 12, 10), np.uint8), ((0, 0), (8, 8), (8, 8)))
@@ -115,10 +121,18 @@ def test_beyond_the_border_pictures_are_mirrored():
 
 
 def test_pictures_are_left_alone_outside_training_and_the_layer_can_be_kept():
-    for layer in (RandomAffine("both", True, 10, 0.1, 0.1), RandomLight(0.3)):
+    for layer in (RandomAffine("both", True, 10, 0.1, 0.1), RandomLight(0.3), RandomErasing(1.0)):
         np.testing.assert_array_equal(layer(PICTURES), PICTURES)
         again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
         assert again.get_config() == layer.get_config()
+
+
+def test_shapes_are_known_in_a_graph():
+    """Layers behind it, such as `RandomErasing` of Keras, need the sides."""
+    layer = RandomAffine(shift=0.1)
+    traced = tf.function(lambda x: layer(x, training=True))
+    found = traced.get_concrete_function(tf.TensorSpec((None, 9, 9, 3)))
+    assert found.structured_outputs.shape.as_list() == [None, 9, 9, 3]
 
 
 def test_light_changes_colours_brightness_contrast_and_saturation(monkeypatch):

@@ -7,12 +7,13 @@ import urllib.request
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_recurrent.pipelines.captioning import CaptioningModel
 from keras_recurrent.pipelines.captions.applications import APPLICATIONS, imagenet_name, models_folder, weights_file
 from keras_recurrent.pipelines.errors import DataError
 from keras_recurrent.pipelines.stages.caption_model import caption_model
-from keras_recurrent.pipelines.stages.image_encoder import _block, image_encoder, residual_features
+from keras_recurrent.pipelines.stages.image_encoder import _block, augmentation, image_encoder, residual_features
 from keras_recurrent.pipelines.stages.pretrained import FrozenUntil, ScaleColours
 
 SIDE = 32
@@ -294,3 +295,29 @@ def test_a_residual_block_is_the_sum_of_its_shortcut_and_two_convolutions():
     inner = activated(convolved(y, kernels[3, 3, 2, 3], 2), norms[1])
     expected = y[:, ::2, ::2] @ kernels[1, 1, 2, 3][0, 0] + convolved(inner, kernels[3, 3, 3, 3], 1)
     np.testing.assert_allclose(model(x), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_every_change_of_pictures_goes_with_the_others():
+    keras.utils.set_random_seed(0)
+    changes = {"flip": "both", "quarter_turns": True, "rotation": 20, "zoom": 0.1, "shift": 0.1}
+    layers = augmentation(CaptioningModel(**changes, light=0.2, erase=0.5))
+    image = keras.Input((SIDE, SIDE, 3))
+    x = image
+    for layer in layers:
+        x = layer(x)
+    model = keras.Model(image, x)
+    pictures = np.random.default_rng(0).uniform(-1, 1, (200, SIDE, SIDE, 3)).astype("float32")
+    np.testing.assert_array_equal(model(pictures), pictures)
+    changed = tf.function(lambda x: model(x, training=True), input_signature=[tf.TensorSpec((None, *image.shape[1:]))])
+    found = changed(pictures).numpy()
+    assert found.shape == pictures.shape
+    assert np.abs(found).max() <= 1
+    assert (np.abs(found - pictures).max(axis=(1, 2, 3)) > 0.1).all()
+    gray = (found == 0).all(axis=-1).mean(axis=(1, 2))
+    erased = gray[gray > 0]
+    assert 0.35 < len(erased) / len(gray) < 0.65
+    assert 0.005 < erased.min() < erased.max() < 0.2
+
+
+def test_no_change_of_pictures_is_made_unasked():
+    assert augmentation(CaptioningModel()) == []
