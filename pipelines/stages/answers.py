@@ -7,9 +7,11 @@ import numpy as np
 import tensorflow as tf
 
 from ...layers import paths
+from .encoding import halves
+from .picture_decoding import together
 
-BATCH, PICTURES = 256, 32
-"""Inputs that are answered together; and encoded pictures, which need more memory each."""
+BATCH = 256
+"""Inputs that are answered together."""
 
 
 def answers(model: keras.Model, inputs: np.ndarray | dict[str, np.ndarray]) -> np.ndarray | dict[str, np.ndarray]:
@@ -27,10 +29,15 @@ def answers(model: keras.Model, inputs: np.ndarray | dict[str, np.ndarray]) -> n
         case str():
             return _of_texts(model, inputs)
         case bytes():
-            parts = [list(inputs[start : start + PICTURES]) for start in range(0, len(inputs), PICTURES)]
-            found = [_as_arrays(model.predict_on_batch(tf.constant(part))) for part in parts]
-            return keras.tree.map_structure(lambda *each: np.concatenate(each), *found)
+            return _of_pictures(model, inputs)
     return _as_arrays(model.predict(np.asarray(inputs), batch_size=BATCH, verbose=0))
+
+
+def _of_pictures(model: keras.Model, contents: np.ndarray) -> dict[str, np.ndarray]:
+    size = together(halves(model)[0].output.shape[1:3])
+    parts = [list(contents[start : start + size]) for start in range(0, len(contents), size)]
+    found = [_as_arrays(model.predict_on_batch(tf.constant(part))) for part in parts]
+    return keras.tree.map_structure(lambda *each: np.concatenate(each), *found)
 
 
 def _of_texts(model: keras.Model, texts: np.ndarray) -> np.ndarray:

@@ -7,6 +7,18 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+PIXELS = 2**19
+"""Of pictures that a model sees together outside of training: large ones need no more memory than small ones."""
+
+
+def together(side: tuple[int, int]) -> int:
+    """How many pictures of so many rows and columns a model sees together.
+
+    >>> [together((side, side)) for side in (64, 128, 224, 1024)]
+    [128, 32, 10, 1]
+    """
+    return max(1, PIXELS // (side[0] * side[1]))
+
 
 def to_pixels(content: tf.Tensor, side: tuple[int, int]) -> tf.Tensor:
     """One JPEG or PNG, a scalar string, as `[rows, columns, 3]` uint8; gray ones become RGB.

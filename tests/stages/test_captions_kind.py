@@ -167,10 +167,10 @@ def test_answers_for_encoded_pictures_are_those_for_their_pixels(run, data):
 
 
 def test_many_encoded_pictures_are_answered_in_parts(run, data, monkeypatch):
-    from keras_recurrent.pipelines.stages import answers as module
+    from keras_recurrent.pipelines.stages import picture_decoding
 
     expected = answers(run.model, data.test.inputs)
-    monkeypatch.setattr(module, "PICTURES", 3)
+    monkeypatch.setattr(picture_decoding, "PIXELS", 3 * SIDE * SIDE)
     found = answers(run.model, data.test.inputs)
     np.testing.assert_array_equal(found["tokens"], expected["tokens"])
 
