@@ -219,6 +219,11 @@ def load(config: CaptioningConfig) -> CaptionData:
             notes.append(f"{of} (found by their pixels; {first} is {known}); they are kept and scored")
     if missing := [split for split in ("train", "validation", "test") if not (splits == split).any()]:
         raise DataError(f"no picture belongs to the split {' or '.join(missing)}; all three are needed.")
+    if (splits == "validation").sum() == 1:
+        raise DataError(
+            "the split validation has one picture; CIDEr-D, by which the best epoch is found, tells captions apart by "
+            "how many pictures they fit, so that it needs two at least."
+        )
     train = np.flatnonzero(splits == "train")
     if data.limit:
         train = np.sort(np.random.default_rng(data.split_seed).permutation(train)[: data.limit])

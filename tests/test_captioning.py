@@ -444,6 +444,7 @@ STOPPED = {
     "model__light": 0.2,
     "model__erase": 0.5,
     "model__rotation": 10,
+    "training__precision": "mixed_bfloat16",
     "model__penalty": 0.1,
     "model__scheduled_sampling": 0.3,
     "training__captions": 2,

@@ -219,6 +219,13 @@ REFUSED = {
     "an unknown split": (3, nothing, changed(4, split="tarin"), {}, ["entry 5", "'tarin'", "Did you mean 'train'?"]),
     "no validation": (3, nothing, without("validation"), {}, ["no picture belongs to the split validation"]),
     "no training": (3, nothing, without("train"), {}, ["no picture belongs to the split train"]),
+    "one for validation": (
+        3,
+        nothing,
+        [without("validation")[0] | {"split": "validation"}, *without("validation")[1:]],
+        {},
+        ["the split validation has one picture", "two at least"],
+    ),
     "a packed tar": (3, packed, rows(), {"path": "{folder}/../images.tar.gz"}, ["images.tar.gz is compressed"]),
     "words that are all rare": (3, nothing, rows(), {"least": 1000}, ["no word that stands", "data.least"]),
     "a share of nothing": (2, nothing, SHARES, {"test": 0.01}, ["data.test=0.01", "40 pictures", "one at least"]),

@@ -21,6 +21,8 @@ RESIDUAL = "residual"
 FOLDER = "https://storage.googleapis.com/tensorflow/keras-applications/"
 KERNELS = "_weights_tf_dim_ordering_tf_kernels_notop.h5"
 LARGEST_MOBILE = 224
+PLACE, TONE = ("quarter_turns", "rotation", "zoom", "shift"), ("light", "erase")
+"""Settings of random changes of pictures, beside `flip`: of where a pixel goes, and of what it becomes."""
 
 
 @dataclass(frozen=True)
@@ -124,8 +126,8 @@ def refusal_of_rest(model: Section, side: int, training: Training) -> str | None
 
 def is_kept(model: Section) -> bool:
     """Whether the encoder gives each picture the same features throughout the training: frozen, nothing at random."""
-    moved = model.flip != "none" or model.quarter_turns or model.rotation or model.zoom or model.shift
-    return model.encoder != RESIDUAL and model.fine_tune_from is None and not (moved or model.light or model.erase)
+    changed = model.flip != "none" or any(getattr(model, name) for name in (*PLACE, *TONE))
+    return model.encoder != RESIDUAL and model.fine_tune_from is None and not changed
 
 
 def weights_file(model: Section, side: int) -> Path | None:

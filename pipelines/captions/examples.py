@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Reader = Callable[[tf.Tensor], tuple[dict[str, tf.Tensor], tf.Tensor]]
 
 TOKENS = "tokens"
-TOGETHER = 8  # pictures of a batch that are decoded at once
+DECODED = 8  # pictures of a batch at once
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class DecodedPictures:
                 lambda each: to_pixels(each, stored.side),
                 encoded,
                 fn_output_signature=tf.uint8,
-                parallel_iterations=TOGETHER,
+                parallel_iterations=DECODED,
             )
             of_rows = tf.gather(tokens, rows)
             return {"image": image, TOKENS: of_rows}, of_rows

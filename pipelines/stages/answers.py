@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from ...layers import paths
 from .encoding import halves
-from .picture_decoding import together
+from .picture_decoding import pictures_together
 
 BATCH = 256
 """Inputs that are answered together."""
@@ -34,7 +34,7 @@ def answers(model: keras.Model, inputs: np.ndarray | dict[str, np.ndarray]) -> n
 
 
 def _of_pictures(model: keras.Model, contents: np.ndarray) -> dict[str, np.ndarray]:
-    size = together(halves(model)[0].output.shape[1:3])
+    size = pictures_together(halves(model)[1].input_shape[1:3])
     parts = [list(contents[start : start + size]) for start in range(0, len(contents), size)]
     found = [_as_arrays(model.predict_on_batch(tf.constant(part))) for part in parts]
     return keras.tree.map_structure(lambda *each: np.concatenate(each), *found)

@@ -31,8 +31,8 @@ def random_affine(
     span = tf.constant([math.radians(rotation), zoom, zoom, shear, shift, shift], tf.float32)
     drawn = tf.random.stateless_uniform((tf.shape(images)[0], 6), seed, -1.0, 1.0) * span
     angle, zoom_x, zoom_y, slant, shift_x, shift_y = tf.unstack(drawn, axis=1)
-    map_ = (angle, 1 + zoom_x, 1 + zoom_y, slant, shift_x, shift_y)
-    return mapped(images[..., tf.newaxis], *map_, beyond="CONSTANT")[..., 0]
+    images = images[..., tf.newaxis]
+    return mapped(images, angle, 1 + zoom_x, 1 + zoom_y, slant, shift_x, shift_y, beyond="CONSTANT")[..., 0]
 
 
 @keras.saving.register_keras_serializable("keras_recurrent")
@@ -62,6 +62,7 @@ class RandomAffine(keras.layers.Layer):
         **options: Any,
     ) -> None:
         super().__init__(**options)
+        self.supports_jit = False  # XLA has no kernel for its interpolation
         self.settings = {
             "flip": flip,
             "quarter_turns": quarter_turns,

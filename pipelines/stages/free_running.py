@@ -35,6 +35,7 @@ class ScoreFreely(keras.callbacks.Callback):
         seen = {name: each for name, each in self.model.input.items() if name != "tokens"}
         search = CaptionSearch(decoder, tokens.shape[-1], {}, dtype=decoder.dtype_policy)
         self.writer = keras.Model(seen, search(features))
+        self.writer.jit_compile = self.model.jit_compile
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes and scores."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import keras
 
-from ..captions.applications import APPLICATIONS, RESIDUAL, weights_file
+from ..captions.applications import APPLICATIONS, PLACE, RESIDUAL, weights_file
 from ..config import Section
 from .augmentation import RandomAffine, RandomErasing, RandomLight
 from .pretrained import Application, ScaleColours
@@ -48,7 +48,7 @@ def image_encoder(model: Section, side: int) -> keras.Model:
 def augmentation(model: Section) -> list[keras.layers.Layer]:
     """Random changes of images that are scaled to -1..1, in training alone; beyond the border they are mirrored."""
     precise = {"dtype": "float32"}
-    place = {name: getattr(model, name) for name in ("quarter_turns", "rotation", "zoom", "shift")}
+    place = {name: getattr(model, name) for name in PLACE}
     chosen = [
         (model.flip != "none" or any(place.values()), lambda: RandomAffine(model.flip, **place, **precise)),
         (model.light, lambda: RandomLight(model.light, **precise)),
@@ -69,7 +69,7 @@ def residual_features(
         pooled: Whether pooling halves both sides, as the convolution before it does.
     """
     x = _convolution(STEM, 5, 2)(image)
-    if pooled:  # what is activated after it, in the first block
+    if pooled:  # not activated before, since the first block begins with that
         x = keras.layers.MaxPooling2D(3, 2, padding="same")(x)
     for stage, width in enumerate(widths):
         for block in range(blocks):

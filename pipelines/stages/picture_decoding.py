@@ -8,13 +8,13 @@ import keras
 import tensorflow as tf
 
 PIXELS = 2**19
-"""Of pictures that a model sees together outside of training: large ones need no more memory than small ones."""
+"""Of pictures whose captions or features are found together: large ones need no more memory than small ones."""
 
 
-def together(side: tuple[int, int]) -> int:
+def pictures_together(side: tuple[int, int]) -> int:
     """How many pictures of so many rows and columns a model sees together.
 
-    >>> [together((side, side)) for side in (64, 128, 224, 1024)]
+    >>> [pictures_together((side, side)) for side in (64, 128, 224, 1024)]
     [128, 32, 10, 1]
     """
     return max(1, PIXELS // (side[0] * side[1]))

@@ -10,7 +10,7 @@ from .caption_search import SEARCH
 from .data import evaluation_batches
 from .encoding import halves
 from .image_encoder import ENCODER
-from .picture_decoding import together
+from .picture_decoding import pictures_together
 
 
 def features(model: keras.Model, split: CaptionedPictures) -> np.ndarray:
@@ -21,7 +21,7 @@ def features(model: keras.Model, split: CaptionedPictures) -> np.ndarray:
         split: Some pictures.
     """
     encoder = halves(model)[1].get_layer(ENCODER)
-    batches = evaluation_batches(split, together(split.side))
+    batches = evaluation_batches(split, pictures_together(split.side))
     return np.concatenate([np.asarray(encoder(x["image"], training=False)).mean(axis=(1, 2)) for x, _ in batches])
 
 

@@ -67,18 +67,18 @@ def _fit(run: Run, data: Data, model: keras.Model, checkpoint: Checkpoint, progr
     encoder = run.pipeline.encoder(run.config, data)
     train, validation = (encoded(split, encoder) for split in (data.train, data.validation))
     batches = training_batches(train, settings.batch_size, settings.seed, epochs, augment)
-    validated = evaluation_batches(validation, kind.TOGETHER)
+    validation_batches = evaluation_batches(validation, kind.TOGETHER)
     run.note_start([device.name for device in tf.config.list_logical_devices()])
     with contextlib.closing(progress), paths.few_lengths():
         model.fit(
             batches,
-            validation_data=validated,
+            validation_data=validation_batches,
             initial_epoch=epochs.start,
             epochs=epochs.stop,
             steps_per_epoch=progress.steps,
             callbacks=[
                 StopOnNaN(settings),
-                *kind.callbacks(run.config, data, validated),
+                *kind.callbacks(run.config, data, validation_batches),
                 keras.callbacks.TensorBoard(run.path / "tensorboard", write_graph=False),
                 *checkpoint.counters,
                 progress,

@@ -137,7 +137,12 @@ def test_shapes_are_known_in_a_graph():
 
 def test_light_changes_colours_brightness_contrast_and_saturation(monkeypatch):
     drawn = RNG.uniform(-1, 1, (64, 1, 1, 6)).astype("float32")
-    monkeypatch.setattr(keras.random, "uniform", lambda shape, *bounds, **options: tf.ensure_shape(drawn, shape))
+
+    def uniform(shape, low, high, seed):
+        assert (low, high) == (-1, 1)
+        return tf.ensure_shape(drawn, shape)
+
+    monkeypatch.setattr(keras.random, "uniform", uniform)
     found = RandomLight(0.3)(PICTURES, training=True)
     for before, after, (*colours, strength, contrast, saturation) in zip(PICTURES, found, drawn[:, 0, 0], strict=True):
         x = (np.float64(before) + 1) * [(1 + 0.3 * each) * (1 + 0.3 * strength) for each in colours]

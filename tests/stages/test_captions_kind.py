@@ -170,8 +170,11 @@ def test_many_encoded_pictures_are_answered_in_parts(run, data, monkeypatch):
     from keras_recurrent.pipelines.stages import picture_decoding
 
     expected = answers(run.model, data.test.inputs)
+    sizes, predict = [], run.model.predict_on_batch
     monkeypatch.setattr(picture_decoding, "PIXELS", 3 * SIDE * SIDE)
+    monkeypatch.setattr(run.model, "predict_on_batch", lambda part: sizes.append(len(part)) or predict(part))
     found = answers(run.model, data.test.inputs)
+    assert sizes == [3, 3, 1]
     np.testing.assert_array_equal(found["tokens"], expected["tokens"])
 
 

@@ -13,7 +13,13 @@ from keras_recurrent.pipelines.captioning import CaptioningModel
 from keras_recurrent.pipelines.captions.applications import APPLICATIONS, imagenet_name, models_folder, weights_file
 from keras_recurrent.pipelines.errors import DataError
 from keras_recurrent.pipelines.stages.caption_model import caption_model
-from keras_recurrent.pipelines.stages.image_encoder import _block, augmentation, image_encoder, residual_features
+from keras_recurrent.pipelines.stages.image_encoder import (
+    ERASED,
+    _block,
+    augmentation,
+    image_encoder,
+    residual_features,
+)
 from keras_recurrent.pipelines.stages.pretrained import FrozenUntil, ScaleColours
 
 SIDE = 32
@@ -301,6 +307,8 @@ def test_every_change_of_pictures_goes_with_the_others():
     keras.utils.set_random_seed(0)
     changes = {"flip": "both", "quarter_turns": True, "rotation": 20, "zoom": 0.1, "shift": 0.1}
     layers = augmentation(CaptioningModel(**changes, light=0.2, erase=0.5))
+    place, light, erasing = layers
+    assert (place.settings, light.amount, erasing.scale) == (changes, 0.2, ERASED)
     image = keras.Input((SIDE, SIDE, 3))
     x = image
     for layer in layers:
