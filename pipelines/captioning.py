@@ -155,11 +155,17 @@ class CaptioningModel(Section):
     """Width of the beam; 1 searches greedily."""
     length_penalty: Annotated[float, Field(ge=0, le=2)] = 0.7
     """Beams are compared by the logarithm of their probability, divided by their length to this power."""
+    consensus: bool = False
+    """Beams are compared by how well each agrees with all of them in words and n-grams, weighted by their probabilities
+    (minimum Bayes risk: Kumar & Byrne 2004), instead of by their own probability and length."""
 
     @model_validator(mode="after")
     def _options_fit(self) -> CaptioningModel:
         if self.penalty and self.attention is None:
             text = "model.penalty is on the attention, and model.attention is null; leave one of them out"
+            raise PydanticCustomError("together", text)
+        if self.consensus and self.beam == 1:
+            text = "model.consensus is among the captions of a beam, and model.beam is 1; widen it or leave one out"
             raise PydanticCustomError("together", text)
         if error := applications.refusal(self):
             raise PydanticCustomError("together", "{error}", {"error": error})
@@ -325,7 +331,7 @@ def finish(config: CaptioningConfig, data: CaptionData, trained: keras.Model) ->
         seeing = image_encoder(config.model, config.data.side)
     else:
         seeing = trained.get_layer(ENCODER)
-    search = Search(config.model.beam, config.model.length_penalty)
+    search = Search(config.model.beam, config.model.length_penalty, config.model.consensus)
     length = data.train.tokens.shape[-1]
     return captioner(seeing, trained.get_layer(DECODER), length, search)
 

@@ -8,6 +8,8 @@ shape `(rows,)`, and a list of tensors `(rows, ...)`, to the logarithms of the p
 import tensorflow as tf
 from keras import ops
 
+from .consensus import expected_agreement
+
 IMPOSSIBLE = -1e9
 """The logarithm of a probability so small that nothing is taken instead of it."""
 
@@ -74,7 +76,7 @@ def sample(step, states, rows, start, end, length, temperature=1.0, nucleus=1.0,
     return _one_by_one(take, step, states, rows, start, end, length)
 
 
-def beam(step, states, rows, start, end, length, width, length_penalty=0.0):
+def beam(step, states, rows, start, end, length, width, length_penalty=0.0, consensus=False):
     """Keeps the `width` most likely beginnings of each row, until all of them have ended.
 
     Args:
@@ -87,11 +89,14 @@ def beam(step, states, rows, start, end, length, width, length_penalty=0.0):
         width: How many beginnings are kept.
         length_penalty: The scores are divided by the number of tokens to this power before they are compared at the
             end: 0 for not at all, 1 for the mean.
+        consensus: Compares the sequences at the end by how well they agree with each other instead, weighted by their
+            probabilities: see `consensus.expected_agreement`.
 
     Returns:
         Tuple `(tokens, scores)`, the best first: int32 of shape `(rows, width, length)`, filled up with `end`; and
-        `(rows, width)`, sums of the logarithms of probabilities, after the length penalty. Where there are fewer than
-        `width` sequences at all, those left over score `IMPOSSIBLE` or less before the penalty.
+        `(rows, width)`, sums of the logarithms of probabilities, after the length penalty, or the expected agreement.
+        Where there are fewer than `width` sequences at all, those left over score `IMPOSSIBLE` or less before the
+        penalty.
     """
     first_of_row = tf.reshape(tf.range(rows) * width, [-1, 1])
 
@@ -120,8 +125,13 @@ def beam(step, states, rows, start, end, length, width, length_penalty=0.0):
         [repeated(state, width) for state in states],
     )
     _, _, tokens, scores, _ = tf.while_loop(unfinished, body, begin, shape_invariants=_open_rows(begin))
-    lengths = tf.reduce_sum(tf.cast(tf.not_equal(tokens, end), scores.dtype), -1) + 1.0
-    scores = tf.reshape(scores / tf.minimum(lengths, float(length)) ** length_penalty, [-1, width])
+    if consensus:
+        scores = tf.reshape(scores, [-1, width])
+        agreed = expected_agreement(tf.reshape(tokens, [-1, width, length]), scores, end)
+        scores = tf.where(scores > IMPOSSIBLE / 2, agreed, scores)
+    else:
+        lengths = tf.reduce_sum(tf.cast(tf.not_equal(tokens, end), scores.dtype), -1) + 1.0
+        scores = tf.reshape(scores / tf.minimum(lengths, float(length)) ** length_penalty, [-1, width])
     scores, order = tf.math.top_k(scores, width)
     tokens = tf.gather(tokens, tf.reshape(first_of_row + order, [-1]))
     return tf.reshape(tokens, [-1, width, length]), scores

@@ -26,7 +26,9 @@ def predict(
     context: typer.Context,
     paths: Annotated[list[Path], typer.Argument(metavar="PICTURE...", help="Picture files, and folders of them.")],
     beam: Annotated[int | None, typer.Option(min=1, max=20, help="Width of the beam; 1 is greedy.")] = None,
-    length_penalty: Annotated[float | None, typer.Option(min=0, max=2, help="Of the beam.")] = None,
+    length_penalty: Annotated[
+        float | None, typer.Option(min=0, max=2, help="Of the beam, instead of a consensus.")
+    ] = None,
     temperature: Annotated[
         float | None, typer.Option(min=0.01, max=10, help="Draw words instead: the lower, the likelier ones.")
     ] = None,
@@ -42,7 +44,9 @@ def predict(
     quiet: prediction.Quiet = False,
     as_json: prediction.Json = False,
 ) -> None:
-    """Write captions of pictures; the score is the logarithm of a caption's probability, after the length penalty."""
+    """Write captions of pictures; the score is the logarithm of a caption's probability, after the length penalty, or
+    the agreement with the other captions of the beam, if they are compared by that.
+    """
     run, console = context.obj, progress(quiet)
     prediction.refuse_existing(to)
     prediction.refuse_existing(attention, "--attention")
@@ -117,7 +121,9 @@ def searched(
     width = beam or max(model.beam, best_of)
     if best_of > width:
         raise UsageError(f"--n-best {best_of}: a beam of {width} has no more than {width}; widen --beam.")
-    return Search(width, model.length_penalty if length_penalty is None else length_penalty)
+    if length_penalty is not None:
+        return Search(width, length_penalty)
+    return Search(width, model.length_penalty, model.consensus and width > 1)
 
 
 def answered(run: Run, search: Search, contents: np.ndarray) -> dict[str, np.ndarray]:

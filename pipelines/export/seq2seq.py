@@ -15,7 +15,9 @@ from .terminal import captured_output
 from .tracing import as_functional, from_the_start, output_names, trace
 
 
-def export_decoder(encoder, decoder, path, start, end, length, width=1, length_penalty=0.0, quantization=None):
+def export_decoder(
+    encoder, decoder, path, start, end, length, width=1, length_penalty=0.0, quantization=None, consensus=False
+):
     """Writes an encoder and a decoder as a TensorFlow Lite file that needs builtin operations only.
 
     The decoder takes one step. Its inputs are the last token, int32 of shape `(batch,)` or `(batch, 1)`, then one for
@@ -38,6 +40,7 @@ def export_decoder(encoder, decoder, path, start, end, length, width=1, length_p
         width: 1 for greedy decoding, else the width of the beam.
         length_penalty: As in `decoding.beam`.
         quantization: `None`, `"dynamic_range"` or `"float16"`.
+        consensus: As in `decoding.beam`.
 
     Raises:
         ValueError: If the decoder does not fit the encoder, or an argument is out of range.
@@ -51,7 +54,8 @@ def export_decoder(encoder, decoder, path, start, end, length, width=1, length_p
     _check_fit(encoder, decoder)
     with captured_output() as output, folded_time_distributed(), recurrent_loop(loop.rnn):
         with from_the_start(encoder), from_the_start(decoder):
-            held, functions = _trace(encoder, decoder, start, end, length, width, length_penalty)
+            beam = functools.partial(decoding.beam, width=width, length_penalty=length_penalty, consensus=consensus)
+            held, functions = _trace(encoder, decoder, start, end, length, width, beam)
         content = convert(held, functions, [encoder, decoder], quantization, output)
     require_builtin_only(content)
     with whole(Path(path)) as temporary:
@@ -71,7 +75,7 @@ def _check_fit(encoder, decoder):
             raise ValueError(f"{source.name!r} of shape {source.shape} does not fit {target.name!r}, {target.shape}.")
 
 
-def _trace(encoder, decoder, start, end, length, width, length_penalty):
+def _trace(encoder, decoder, start, end, length, width, beam):
     """A module that holds the weights, and the concrete functions by signature."""
     encoding, encode = trace(encoder, "encode")
     stepping, step = trace(decoder, "step")
@@ -104,7 +108,6 @@ def _trace(encoder, decoder, start, end, length, width, length_penalty):
 
     functions = {"encode": encode, "step": step, "decode": search(decoding.greedy, 1)}
     if width > 1:
-        beam = functools.partial(decoding.beam, width=width, length_penalty=length_penalty)
         functions |= {"decode": search(beam, width), "greedy": functions["decode"]}
     held = tf.Module(name="decoder")
     held.parts = [encoding, stepping]

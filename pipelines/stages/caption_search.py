@@ -23,6 +23,7 @@ class Search:
 
     width: int = 1
     length_penalty: float = 0.0
+    consensus: bool = False
     temperature: float | None = None
     nucleus: float = 1.0
     seed: int = 0
@@ -42,8 +43,8 @@ class CaptionSearch(keras.layers.Layer):
 
     Returns:
         Dict of `tokens`, int32 `[batch, width, length]`, 0 behind the last word, and `scores`, `[batch, width]`, the
-        logarithms of their probabilities (without the unknown word) after the length penalty, the best first; without
-        the axis of the width if that is 1.
+        logarithms of their probabilities (without the unknown word) after the length penalty, or how well they agree
+        with each other, the best first; without the axis of the width if that is 1.
     """
 
     def __init__(self, decoder: CaptionDecoder, length: int, search: dict[str, Any], **options: Any) -> None:
@@ -72,7 +73,7 @@ class CaptionSearch(keras.layers.Layer):
         elif search.width == 1:
             tokens, scores = decoding.greedy(*arguments)
         else:
-            tokens, scores = decoding.beam(*arguments, search.width, search.length_penalty)
+            tokens, scores = decoding.beam(*arguments, search.width, search.length_penalty, search.consensus)
         return {"tokens": tokens, "scores": scores}
 
     def compute_output_spec(self, features: keras.KerasTensor) -> dict[str, keras.KerasTensor]:

@@ -225,4 +225,5 @@ def write_tflite(run: Run, path: Path, quantization: str | None, examples: Any) 
         search.search.width,
         search.search.length_penalty,
         quantization,
+        search.search.consensus,
     )
