@@ -248,6 +248,7 @@ WRONG = {
     "no path": ({"data__source": "json"}, ["source 'json' needs data.path", "folder or tar"]),
     "a path of drawn scenes": ({"data__path": "x"}, ["data.path", "'sample' does not use it", "json"]),
     "shares of drawn scenes": ({"data__test": 0.3}, ["data.test", "'sample' does not use it"]),
+    "a consensus of one": ({"model__consensus": True, "model__beam": 1}, ["model.consensus", "model.beam is 1"]),
     "a penalty on nothing": ({"model__penalty": 1, "model__attention": None}, ["model.penalty is on the attention"]),
     "int8": ({"export__quantization": ["int8"]}, ["int8", "leave it out"]),
     "too many stages": ({"data__side": 32, "model__widths": [8] * 5}, ["model.widths", "data.side", "leave some out"]),

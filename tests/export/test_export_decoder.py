@@ -7,6 +7,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from decoder_models import END, KINDS, LENGTH, START, models
 from keras import layers
+from plain_consensus import expected_agreement
 
 from keras_recurrent.pipelines import decoding
 from keras_recurrent.pipelines.export import export_decoder, flatbuffer
@@ -78,11 +79,12 @@ def test_greedy_decoding_in_the_file(column, tmp_path, random):
     assert len(ends) > 1  # rows that end early stand beside rows that do not
 
 
-@pytest.mark.parametrize(("width", "penalty"), [(3, 0.0), (4, 1.0)])
-def test_beam_search_in_the_file(width, penalty, tmp_path, random):
+@pytest.mark.parametrize(("width", "penalty", "consensus"), [(3, 0.0, False), (4, 1.0, False), (5, 0.0, True)])
+def test_beam_search_in_the_file(width, penalty, consensus, tmp_path, random):
     encoder, decoder = models()
     path = tmp_path / "model.tflite"
-    export_decoder(encoder, decoder, path, START, END, LENGTH, width=width, length_penalty=penalty)
+    export_decoder(encoder, decoder, path, START, END, LENGTH, width=width, length_penalty=penalty, consensus=consensus)
+    assert not flatbuffer.custom_operations(path.read_bytes())
     decode = Interpreter(str(path)).get_signature_runner("decode")
     better = 0
     for rows, time in [(1, 4), (5, 7)]:
@@ -92,6 +94,10 @@ def test_beam_search_in_the_file(width, penalty, tmp_path, random):
         for row in range(rows):
             state, memory = (np.asarray(part) for part in encoder(source[row : row + 1]))
             beams = python_beam(python_step(decoder, memory), state, width, penalty)
+            if consensus:
+                sequences = [[token for token in tokens if token != END] for tokens, _ in beams]
+                agreed = expected_agreement(sequences, [score for _, score in beams])
+                beams = sorted(((tokens, s) for (tokens, _), s in zip(beams, agreed, strict=True)), key=lambda b: -b[1])
             assert found["tokens"][row].tolist() == [filled(tokens) for tokens, _ in beams]
             np.testing.assert_allclose(found["scores"][row], [score for _, score in beams], atol=1e-4)
             better += filled(beams[0][0]) != filled(python_greedy(python_step(decoder, memory), state)[0])

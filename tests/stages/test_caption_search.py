@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from caption_models import LENGTH, VOCABULARY, captioner_of, pictures_of
+from plain_consensus import expected_agreement
 
 from keras_recurrent.pipelines.stages.caption_search import (
     SEARCH,
@@ -16,6 +17,7 @@ from keras_recurrent.pipelines.stages.caption_search import (
 )
 
 BEAM = Search(width=3, length_penalty=0.7)
+CONSENSUS = Search(width=4, consensus=True)
 
 
 def log_softmax(logits):
@@ -56,17 +58,22 @@ def plain_search(model, picture, search):
         longer = itertools.chain.from_iterable(each.continued() for each in kept)
         kept = sorted(longer, key=lambda each: -each.score)[: search.width]
     final = {each: each.score / len(each.words) ** search.length_penalty for each in kept}
+    if search.consensus:
+        agreed = expected_agreement(
+            [[word for word in each.words if word] for each in kept], [each.score for each in kept]
+        )
+        final = dict(zip(kept, agreed, strict=True))
     best = sorted(final, key=lambda each: -final[each])
     return np.array([each.row() for each in best]), np.array([final[each] for each in best])
 
 
 @pytest.mark.parametrize("changes", [{}, {"attention": None, "cell": "keras.gru", "tied": False}])
-@pytest.mark.parametrize("search", [Search(), Search(width=3), BEAM], ids=["greedy", "beam", "beam, penalty"])
+@pytest.mark.parametrize("search", [Search(), Search(width=3), BEAM, CONSENSUS])
 def test_a_search_finds_what_a_plain_one_finds(search, changes):
     model, pictures = captioner_of(search, **changes), pictures_of(3)
     found = model(pictures)
     assert found["tokens"].dtype == "int32"
-    shape = (3, 3, LENGTH) if search.width > 1 else (3, LENGTH)
+    shape = (3, search.width, LENGTH) if search.width > 1 else (3, LENGTH)
     assert found["tokens"].shape == shape == (3, *model.output["tokens"].shape[1:])
     assert found["scores"].shape == shape[:-1] == (3, *model.output["scores"].shape[1:])
     for row, picture in enumerate(pictures):
@@ -133,7 +140,7 @@ def test_another_search_has_the_same_weights():
     assert np.abs(greedy(pictures)["scores"] - before).max() > 1e-3
 
 
-@pytest.mark.parametrize("search", [BEAM, Search(temperature=2.0, nucleus=0.9, seed=3)])
+@pytest.mark.parametrize("search", [BEAM, CONSENSUS, Search(temperature=2.0, nucleus=0.9, seed=3)])
 def test_a_kept_captioner_is_the_same(search, tmp_path):
     model, pictures = captioner_of(search, cell="keras.gru"), pictures_of(3)
     model.save(tmp_path / "model.keras")
