@@ -33,14 +33,14 @@ def learning_curves(history: pd.DataFrame, metric: str, kept: int) -> Figure:
     figure = Figure(figsize=(4.5 * len(names), 3.6), layout="constrained")
     best = history["epoch"][kept]
     for axes, name in zip(np.atleast_1d(figure.subplots(1, len(names))), names, strict=True):
-        if name in history:
-            axes.plot(history["epoch"], history[name], "o-", markersize=3, label="training")
-        axes.plot(history["epoch"], history[f"val_{name}"], "o-", markersize=3, label="validation")
+        for column, colour, label in ((name, "C0", "training"), (f"val_{name}", "C1", "validation")):
+            if column in history:
+                axes.plot(history["epoch"], history[column], "o-", color=colour, markersize=3, label=label)
         axes.axvline(best, color="gray", linewidth=0.8, linestyle="--", label=f"kept: epoch {best}")
         axes.set(xlabel="epoch", title=name, xlim=(0.5, len(history) + 0.5))
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
-    axes.legend()
+    figure.axes[0].legend()  # the loss has both
     return figure
 
 
