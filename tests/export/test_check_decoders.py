@@ -144,7 +144,7 @@ def test_a_tie_is_an_answer_as_good_and_ties_are_rare(file, source, expected):
 
 
 def test_a_beam_that_searches_greedily_is_found(parts, source, expected, tmp_path, monkeypatch):
-    def not_a_beam(step, states, rows, start, end, length, width, length_penalty):
+    def not_a_beam(step, states, rows, start, end, length, width, length_penalty, consensus):
         tokens, scores = decoding.greedy(
             step, [decoding.repeated(each, width) for each in states], rows * width, *bounds
         )
