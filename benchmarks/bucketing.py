@@ -24,11 +24,11 @@ from scipy import stats
 
 from keras_recurrent.layers import paths
 from keras_recurrent.pipelines import sentiment
-from keras_recurrent.pipelines.request import Request
-from keras_recurrent.pipelines.stages.classification import accuracy
+from keras_recurrent.pipelines.cli.commands.request import Request
 from keras_recurrent.pipelines.stages.data import Split, evaluation_batches, training_batches
 from keras_recurrent.pipelines.stages.encoding import encoded
 from keras_recurrent.pipelines.stages.training import optimizer
+from keras_recurrent.pipelines.tasks.classification.task import accuracy
 
 
 def main() -> None:

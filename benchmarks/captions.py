@@ -111,7 +111,7 @@ def scenes(count: int, side: int) -> list[bytes]:
 
 def batches(options: argparse.Namespace) -> dict[str, float]:
     """Seconds for many pictures, in batches and one by one."""
-    from keras_recurrent.pipelines import runs
+    from keras_recurrent.pipelines.core import runs
 
     run = runs.open(options.run)
     contents = np.array(scenes(MANY, run.config.data.side), object)
@@ -134,9 +134,9 @@ def memory(options: argparse.Namespace) -> dict[str, float]:
     """Peak memory of a run, in GB (10^9 bytes), and of the libraries alone."""
     import tensorflow as tf
 
-    from keras_recurrent.pipelines.console import progress
-    from keras_recurrent.pipelines.request import Request
-    from keras_recurrent.pipelines.verbs import run
+    from keras_recurrent.pipelines.cli.commands.request import Request
+    from keras_recurrent.pipelines.cli.commands.verbs import run
+    from keras_recurrent.pipelines.core.console import progress
 
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-c", DRAW, folder, str(options.pictures), str(options.side)], check=True)

@@ -28,7 +28,7 @@ from ai_edge_litert.interpreter import Interpreter
 from results import write
 
 from keras_recurrent.layers import paths
-from keras_recurrent.pipelines.cells import layer_class
+from keras_recurrent.pipelines.core.cells import layer_class
 from keras_recurrent.pipelines.export import export_tflite
 
 FEATURES, UNITS = 28, 128

@@ -14,7 +14,7 @@ import re
 import sys
 from pathlib import Path
 
-from keras_recurrent.pipelines.cells import CELLS, layer_class
+from keras_recurrent.pipelines.core.cells import CELLS, layer_class
 
 PAGE = Path(__file__).parents[1] / "layers" / "README.md"
 SPEED = Path(__file__).with_name("speed.json")

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 from results import write
 
-from keras_recurrent.pipelines.config import RecurrentModel, Training
+from keras_recurrent.pipelines.core.config import RecurrentModel, Training
 from keras_recurrent.pipelines.mnist_rows import RowsConfig, RowsData, augment, build
 from keras_recurrent.pipelines.stages.data import LabelledData, Split, training_batches
 

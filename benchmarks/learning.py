@@ -22,7 +22,7 @@ import keras
 import numpy as np
 from results import write
 
-from keras_recurrent.pipelines.cells import CELLS, GATED_CELLS, layer_class
+from keras_recurrent.pipelines.core.cells import CELLS, GATED_CELLS, layer_class
 
 UNITS, BATCH = 64, 32
 NAMES = [name for name in CELLS if not name.startswith("keras.")]

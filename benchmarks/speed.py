@@ -28,7 +28,7 @@ import tensorflow as tf
 from results import write
 
 from keras_recurrent.layers import paths
-from keras_recurrent.pipelines.cells import CELLS, layer_class
+from keras_recurrent.pipelines.core.cells import CELLS, layer_class
 
 BATCH, UNITS = 64, 128
 JSON = Path(__file__).with_name("speed.json")

@@ -19,23 +19,15 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model
 from pydantic_core import PydanticCustomError
 
 from . import cli
-from .captions import (
-    applications,
-    baselines,
-    feature_cache,
-    findings,
-    prediction,
-    runtime_files,
-    selection,
-    words,
-)
-from .captions.examples import TOKENS, CaptionData, CaptionedPictures
-from .cells import CellName
-from .config import ClassifierTraining, Config, DataSection, Evaluation, FullPath, Rate, Section
-from .errors import DataError, UsageError
-from .pipeline import Pipeline
+from .core.cells import CellName
+from .core.config import ClassifierTraining, Config, DataSection, Evaluation, FullPath, Rate, Section
+from .core.errors import DataError, UsageError
+from .core.pipeline import Pipeline
+from .runtime import caption_files as runtime_files
+from .runtime.tokens import Level
 from .sources import captioned, picture_files, scenes
-from .text.tokens import Level
+from .tasks.captioning import applications, baselines, feature_cache, findings, prediction, selection, words
+from .tasks.captioning.examples import TOKENS, CaptionData, CaptionedPictures
 
 if TYPE_CHECKING:
     import keras
@@ -291,7 +283,7 @@ def build(config: CaptioningConfig, data: CaptionData, precision: str) -> keras.
 
     Where the features of pictures are kept, they are its inputs.
     """
-    from .stages.caption_model import caption_model
+    from .tasks.captioning.model import caption_model
 
     count, _, length = data.train.tokens.shape
     steps = math.ceil(count / config.training.batch_size)
@@ -302,7 +294,7 @@ def augment(config: CaptioningConfig) -> Augment | None:
     """Draws some captions of each picture; the picture itself is changed in the model."""
     if config.training.captions is None:
         return None
-    from .stages.caption_model import drawn
+    from .tasks.captioning.model import drawn
 
     def draw(inputs: dict[str, tf.Tensor], tokens: tf.Tensor, seed: tf.Tensor) -> tuple[dict, tf.Tensor]:
         chosen = drawn(tokens, config.training.captions, seed)
@@ -315,7 +307,7 @@ def encoder(config: CaptioningConfig, data: CaptionData) -> keras.Model:
     """Encoded pictures `[batch]` in, pixels `[batch, rows, columns, 3]` out."""
     import keras
 
-    from .stages.picture_decoding import DecodePictures
+    from .tasks.captioning.picture_decoding import DecodePictures
 
     contents = keras.Input((), dtype="string", name="pictures")
     return keras.Model(contents, DecodePictures(data.train.side, name="pixels")(contents))
@@ -323,9 +315,9 @@ def encoder(config: CaptioningConfig, data: CaptionData) -> keras.Model:
 
 def finish(config: CaptioningConfig, data: CaptionData, trained: keras.Model) -> keras.Model:
     """The model that writes captions by itself: pixels in, tokens and their scores out."""
-    from .stages.caption_model import DECODER
-    from .stages.caption_search import Search, captioner
-    from .stages.image_encoder import ENCODER, image_encoder
+    from .tasks.captioning.image_encoder import ENCODER, image_encoder
+    from .tasks.captioning.model import DECODER
+    from .tasks.captioning.search import Search, captioner
 
     if applications.is_kept(config.model):
         seeing = image_encoder(config.model, config.data.side)
@@ -380,7 +372,7 @@ PIPELINE = Pipeline(
     baselines=chosen_baselines,
     examine=findings.examine,
     predict=prediction.predict,
-    kind="captions",
+    kind="captioning",
     augment=augment,
     encoder=encoder,
     finish=finish,

@@ -19,18 +19,20 @@ import numpy as np
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 from pydantic_core import PydanticCustomError
 
-from . import baselines, cli, prediction
-from .config import ClassifierEvaluation, ClassifierTraining, Config, DataSection, FullPath, RecurrentModel
-from .errors import DataError
-from .pipeline import Findings, Pipeline
+from . import cli
+from .core.config import ClassifierEvaluation, ClassifierTraining, Config, DataSection, FullPath, RecurrentModel
+from .core.errors import DataError
+from .core.pipeline import Findings, Pipeline
 from .sources import digits, idx, tfds
+from .stages import prediction
 from .stages.data import LabelledData, Split, hold_out
+from .tasks.classification import baselines
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-    from .runs import Run
+    from .core.runs import Run
     from .stages.data import Augment
 
 CLASSES = tuple("0123456789")
@@ -226,7 +228,7 @@ def about_data(config: RowsConfig) -> str:
 
 def examine(run: Run, data: LabelledData, probabilities: np.ndarray, worst: list[int]) -> Findings:
     """Draws the pictures of the worst mistakes, each with the right label and the model's."""
-    from .plots import pictures
+    from .stages.plots import pictures
 
     def names(labels: np.ndarray) -> str:
         return " ".join(data.classes[label] for label in np.atleast_1d(labels))

@@ -22,20 +22,22 @@ import numpy as np
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from pydantic_core import PydanticCustomError
 
-from . import baselines, cli
-from .config import ClassifierEvaluation, ClassifierTraining, Config, DataSection, FullPath, TextModel
-from .errors import DataError, UsageError, did_you_mean
-from .pipeline import Pipeline
+from . import cli
+from .core.config import ClassifierEvaluation, ClassifierTraining, Config, DataSection, FullPath, TextModel
+from .core.errors import DataError, UsageError, did_you_mean
+from .core.pipeline import Pipeline
+from .runtime import tokens
+from .runtime.tokens import Level, Side
 from .sources import opinions, texts, tfds, vectors
 from .stages.data import LabelledData, Split, hold_out
-from .text import baselines as of_texts
-from .text import findings, ngrams, prediction, tokens
-from .text.tokens import Level, Side
+from .tasks.classification import baselines
+from .tasks.text import baselines as of_texts
+from .tasks.text import findings, ngrams, prediction
 
 if TYPE_CHECKING:
     import keras
 
-    from .runs import Run
+    from .core.runs import Run
 
 FILES = ("csv", "tsv", "jsonl")
 SPLITS = {
@@ -253,8 +255,8 @@ def build(config: SentimentConfig, data: LabelledTexts, precision: str) -> keras
     import keras
 
     from .stages.model import classifier
-    from .stages.ngram_scores import NgramScores
-    from .stages.text_model import convolved, text_features
+    from .tasks.text.model import convolved, text_features
+    from .tasks.text.ngram_scores import NgramScores
 
     ids = keras.Input((None,), dtype="int32", name="ids")
     use_cudnn = not config.training.jit_compile
@@ -271,7 +273,7 @@ def encoder(config: SentimentConfig, data: LabelledTexts) -> keras.Model:
     """Texts `[batch]` in, ids of tokens `[batch, time]` out."""
     import keras
 
-    from .stages.text import TextToIds
+    from .sequences.text_to_ids import TextToIds
 
     of_texts = keras.Input((), dtype="string", name="texts")
     layer = TextToIds(data.vocabulary, config.data.level, config.data.length, config.data.keep, name="ids")

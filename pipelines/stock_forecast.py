@@ -18,14 +18,14 @@ from pydantic import Field, NaiveDatetime, NonNegativeFloat, PositiveInt, model_
 from pydantic_core import PydanticCustomError
 
 from . import cli
-from .config import Config, DataSection, Evaluation, FullPath, Rate, RecurrentModel, Training
-from .errors import UsageError, did_you_mean
-from .pipeline import Pipeline
-from .series import answers, baselines, direction, findings, prediction, reading, splits
-from .series.features import CALENDAR, Feature
-from .series.scales import Level, Target
-from .series.splits import SeriesData
+from .core.config import Config, DataSection, Evaluation, FullPath, Rate, RecurrentModel, Training
+from .core.errors import UsageError, did_you_mean
+from .core.pipeline import Pipeline
 from .sources import prices, series, yahoo
+from .tasks.forecasting import answers, baselines, direction, findings, prediction, reading, splits
+from .tasks.forecasting.features import CALENDAR, Feature
+from .tasks.forecasting.scales import Level, Target
+from .tasks.forecasting.splits import SeriesData
 
 if TYPE_CHECKING:
     import keras
@@ -268,7 +268,7 @@ def _source(data: SeriesSection) -> series.Series:
 
 def _fit_features(data: SeriesSection, stack: splits.Stack, rows: list[slice]) -> tuple[np.ndarray, np.ndarray]:
     """Means and deviations of the features in the training rows of each series, `[series, features]`."""
-    from .stages.forecast_inputs import fit_features
+    from .tasks.forecasting.inputs import fit_features
 
     return fit_features(data.features, stack.columns, [stack.values[part] for part in rows], stack.names)
 
@@ -277,8 +277,8 @@ def build(config: ForecastConfig, data: SeriesData, precision: str) -> keras.Mod
     """Builds the model: raw windows in, standardised forecasts `[batch, horizon, targets]` or distributions out."""
     import keras
 
-    from .stages.forecast_inputs import network_inputs
-    from .stages.forecast_model import forecasts
+    from .tasks.forecasting.inputs import network_inputs
+    from .tasks.forecasting.model import forecasts
 
     model = config.model
     inputs, targets, features = network_inputs(data, config.data.features, model.series_embedding)
@@ -304,7 +304,7 @@ def finish(config: ForecastConfig, data: SeriesData, model: keras.Model) -> kera
     """Puts the forecasts into the units of the data, distributions as quantiles."""
     import keras
 
-    from .stages.forecast_inputs import calibrated, forecasts_in_units
+    from .tasks.forecasting.inputs import calibrated, forecasts_in_units
 
     given = learned(config), config.model.quantiles
     stretches = calibrated(model, data, *given) if config.model.calibrated else ()

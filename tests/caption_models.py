@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 
-from keras_recurrent.pipelines.stages.caption_model import CaptionDecoder
-from keras_recurrent.pipelines.stages.caption_search import Search, captioner
-from keras_recurrent.pipelines.stages.image_encoder import ENCODER
+from keras_recurrent.pipelines.tasks.captioning.image_encoder import ENCODER
+from keras_recurrent.pipelines.tasks.captioning.model import CaptionDecoder
+from keras_recurrent.pipelines.tasks.captioning.search import Search, captioner
 
 MAP, SIDE = (2, 3, 5), 6
 WORDS = ("", "[UNK]", "a", "boat", "two", "moored", "é", "on", "sea")

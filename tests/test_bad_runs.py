@@ -7,8 +7,8 @@ import shutil
 import numpy as np
 import pytest
 
-from keras_recurrent.pipelines.callbacks.checkpoint import read
-from keras_recurrent.pipelines.errors import DataError
+from keras_recurrent.pipelines.core.errors import DataError
+from keras_recurrent.pipelines.stages.checkpoint import read
 
 
 def cut(path):

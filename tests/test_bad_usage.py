@@ -140,7 +140,7 @@ def test_a_file_that_is_not_there(refused, tmp_path):
 @pytest.fixture
 def lab(monkeypatch, tmp_path):
     """Fixture: a second preset, `lab`, that brings keys of two sources."""
-    from keras_recurrent.pipelines import catalogue
+    from keras_recurrent.pipelines.core import catalogue
 
     path = tmp_path / "lab.yaml"
     path.write_text("# a laboratory's own\ndata: {source: tfds, data_dir: datasets, test: 100}\n")

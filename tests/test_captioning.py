@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 from text_examples import read, table
 
-from keras_recurrent.pipelines import runs
-from keras_recurrent.pipelines.captions import metrics, words
-from keras_recurrent.pipelines.captions.prediction import listed
+from keras_recurrent.pipelines.core import runs
 from keras_recurrent.pipelines.sources import scenes
+from keras_recurrent.pipelines.tasks.captioning import metrics, words
+from keras_recurrent.pipelines.tasks.captioning.prediction import listed
 
 SIDE = 32
 TINY = {
@@ -83,7 +83,7 @@ def lines_of(run, tokens):
 
 
 def greedy_of(run, contents):
-    from keras_recurrent.pipelines.stages.captions import GREEDY, otherwise
+    from keras_recurrent.pipelines.tasks.captioning.task import GREEDY, otherwise
 
     return otherwise(run, GREEDY, contents)
 
@@ -130,7 +130,7 @@ def test_metrics_json(done):
 
 def test_the_kept_epoch_is_the_one_that_writes_best(done):
     """By itself, on the validation split: not the one that names the words of given captions best."""
-    from keras_recurrent.pipelines.stages.captions import GREEDY, otherwise
+    from keras_recurrent.pipelines.tasks.captioning.task import GREEDY, otherwise
 
     run = runs.open(done.path)
     history, data = run.history, run.pipeline.load(run.config)
@@ -461,7 +461,7 @@ def history_of(run):
 @pytest.mark.slow
 def test_a_stopped_training_goes_on_to_the_same_weights(cli, tmp_path, monkeypatch):
     """With everything that is drawn at random: dropout, changed pictures, captions, and words of the model's own."""
-    from keras_recurrent.pipelines.callbacks.checkpoint import Checkpoint
+    from keras_recurrent.pipelines.stages.checkpoint import Checkpoint
 
     options = ["train", "captioning", *assigned(**STOPPED), "--output", tmp_path, "--quiet"]
     whole, broken = (tmp_path / "captioning" / name for name in ("whole", "broken"))

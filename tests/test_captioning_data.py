@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from keras_recurrent.pipelines.captioning import CaptioningConfig, CaptioningData, load
-from keras_recurrent.pipelines.captions.examples import CaptionedPictures, DecodedPictures
-from keras_recurrent.pipelines.errors import DataError
+from keras_recurrent.pipelines.core.errors import DataError
 from keras_recurrent.pipelines.stages.data import AHEAD, training_batches
+from keras_recurrent.pipelines.tasks.captioning.examples import CaptionedPictures, DecodedPictures
 
 COUNT, SIDE = 40, 32
 SPLITS = ("train", "train", "validation", "test", "train")

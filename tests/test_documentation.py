@@ -14,7 +14,8 @@ import pytest
 import typer
 
 from keras_recurrent import layers, pipelines
-from keras_recurrent.pipelines import catalogue, cli
+from keras_recurrent.pipelines.cli.commands import commands as cli
+from keras_recurrent.pipelines.core import catalogue
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -49,7 +50,15 @@ def test_every_command_of_the_readme_is_one(line):
         settings = [part for assignment in given.get("assignments") or [] for part in ("--set", assignment)]
         preset = ["--preset", given["preset"]] if given.get("preset") else []
         shown = subprocess.run(
-            [sys.executable, "-m", "keras_recurrent.pipelines.cli", "show", given["pipeline"], *preset, *settings],
+            [
+                sys.executable,
+                "-m",
+                "keras_recurrent.pipelines.cli",
+                "show",
+                given["pipeline"],
+                *preset,
+                *settings,
+            ],
             capture_output=True,
             text=True,
         )
@@ -57,7 +66,7 @@ def test_every_command_of_the_readme_is_one(line):
 
 
 def test_the_readme_shows_every_preset_and_cell():
-    from keras_recurrent.pipelines.cells import CELLS
+    from keras_recurrent.pipelines.core.cells import CELLS
 
     assert len(COMMANDS) >= 9
     for pipeline in catalogue.names():

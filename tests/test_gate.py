@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from keras_recurrent.pipelines.stages import classification as stage
+from keras_recurrent.pipelines.tasks.classification import task as stage
 
 
 def test_a_file_that_answers_otherwise_ends_with_exit_code_4(cli, finished, tmp_path, monkeypatch):

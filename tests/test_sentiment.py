@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from text_examples import CLASSES, TEXTS, read, table
 
-from keras_recurrent.pipelines import runs
-from keras_recurrent.pipelines.config import TextModel
-from keras_recurrent.pipelines.errors import DataError, UsageError
+from keras_recurrent.pipelines.core import runs
+from keras_recurrent.pipelines.core.config import TextModel
+from keras_recurrent.pipelines.core.errors import DataError, UsageError
 from keras_recurrent.pipelines.sentiment import SentimentConfig, SentimentData, build, load
 from keras_recurrent.pipelines.sources import tfds
 

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 from text_examples import read
 
-from keras_recurrent.pipelines import runs
-from keras_recurrent.pipelines.errors import DataError
-from keras_recurrent.pipelines.series.answers import standardized
+from keras_recurrent.pipelines.core import runs
+from keras_recurrent.pipelines.core.errors import DataError
+from keras_recurrent.pipelines.tasks.forecasting.answers import standardized
 
 TINY = {
     "data__source": "csv",

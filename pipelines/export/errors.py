@@ -1,6 +1,6 @@
 """The errors of this package."""
 
-from ..errors import PipelineError
+from ..core.errors import PipelineError
 
 
 class ExportError(PipelineError):

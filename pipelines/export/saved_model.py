@@ -10,7 +10,7 @@ import tensorflow as tf
 from google.protobuf.message import Message
 from tensorflow.core.protobuf import saved_model_pb2
 
-from ..files import whole
+from ..core.files import whole
 from .errors import ExportError
 from .keras_backend import check_keras
 from .terminal import captured_output

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from .. import decoding
-from ..files import whole
-from . import loop
+from ..core.files import whole
+from . import decoding, loop
 from .converter import QUANTIZATIONS, check_quantization, convert
 from .flatbuffer import require_builtin_only
 from .keras_backend import check_keras, folded_time_distributed, recurrent_loop

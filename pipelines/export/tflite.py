@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ..files import whole
+from ..core.files import whole
 from . import int8, loop
 from .converter import check_quantization, convert
 from .errors import ExportError, NotSteppableError

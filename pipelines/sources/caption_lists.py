@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError, did_you_mean
+from ..core.errors import DataError, did_you_mean
 
 NAMES = ("captions.json", "captions.jsonl", "dataset.json", "Flickr8k.token.txt")
 PATTERNS = ("*.token.txt", "*.json", "*.jsonl")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import DataError
+from ..core.errors import DataError
 from . import caption_lists, tfds_records
 from .caption_lists import Entry
 from .picture_files import Pictures

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DataError
+from ..core.errors import DataError
 
 KINDS = {1: "labels (one dimension)", 3: "images (three dimensions)"}
 UNSIGNED_BYTE = 8

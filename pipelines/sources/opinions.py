@@ -39,7 +39,7 @@ from __future__ import annotations
 import random
 import re
 
-from ..errors import UsageError, did_you_mean
+from ..core.errors import UsageError, did_you_mean
 
 LABELS = ("negative", "positive")
 COUNT = 5_000

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ..errors import DataError, first_line
+from ..core.errors import DataError, first_line
 
 if TYPE_CHECKING:
     from PIL import Image as PillowImage

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from ..errors import DataError
+from ..core.errors import DataError
 from .series import Series
 
 

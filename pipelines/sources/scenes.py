@@ -29,7 +29,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import UsageError
+from ..core.errors import UsageError
 
 COUNT, FEWEST = 3_600, 100
 SIDE, SIDES = 64, (32, 256)

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError, UsageError, did_you_mean
+from ..core.errors import DataError, UsageError, did_you_mean
 from .series_rows import HOLE, JUMP, Form, Rows, Treatments, read
 
 ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")

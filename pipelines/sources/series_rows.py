@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError, UsageError
+from ..core.errors import DataError, UsageError
 from .text_rows import _csv_rows, lines
 
 MISSING = {"", "nan", "null", "none", "na", "n/a", "#n/a", "-", "."}  # in small letters

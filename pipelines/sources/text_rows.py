@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..errors import DataError, did_you_mean
+from ..core.errors import DataError, did_you_mean
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 ENDINGS = "expected .csv, .tsv or .jsonl, each also with .gz"

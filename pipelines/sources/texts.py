@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError
+from ..core.errors import DataError
 from .text_rows import Number, Treatments, json_kind, lines, read
 
 SPLIT_FOLDERS = ("train", "validation", "valid", "val", "dev", "test")

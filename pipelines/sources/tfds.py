@@ -14,7 +14,7 @@ from urllib.parse import urlparse
 
 import numpy as np
 
-from ..errors import DataError, first_line
+from ..core.errors import DataError, first_line
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds

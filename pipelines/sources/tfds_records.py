@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError, first_line
+from ..core.errors import DataError, first_line
 from . import tfds
 from .picture_files import Stored
 from .picture_folders import read_span

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DataError
+from ..core.errors import DataError
 
 SPREAD = 0.05
 """Of the random vectors of words that the file does not have, as Keras draws embeddings."""

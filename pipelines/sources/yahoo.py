@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError, UsageError, first_line
-from ..files import whole, write_text
+from ..core.errors import DataError, UsageError, first_line
+from ..core.files import whole, write_text
 from . import series
 
 PRICES = ("Open", "High", "Low", "Close", "Adj Close")

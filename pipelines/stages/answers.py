@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from ...layers import paths
+from ..tasks.captioning.picture_decoding import pictures_together
 from .encoding import halves
-from .picture_decoding import pictures_together
 
 BATCH = 256
 """Inputs that are answered together."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from ..errors import DataError, UsageError
+from ..core.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     import keras

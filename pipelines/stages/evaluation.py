@@ -9,8 +9,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from .. import files, metrics, plots
-from ..runs import Run
+from ..core import files
+from ..core.runs import Run
+from ..tasks.classification import metrics
+from . import plots
 from .data import Data
 from .kinds import kind_of
 

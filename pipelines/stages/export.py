@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from .. import files, metrics
+from ..core import files
+from ..core.runs import LABELS, Run
 from ..export import check_export
-from ..runs import LABELS, Run
+from ..tasks.classification import metrics
 from .data import Data, Examples
 from .encoding import encoded, halves
 from .kinds import kind_of

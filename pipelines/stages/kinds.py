@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-from ..pipeline import Pipeline
+from ..core.pipeline import Pipeline
 
 
 def kind_of(pipeline: Pipeline) -> ModuleType:
@@ -17,4 +17,4 @@ def kind_of(pipeline: Pipeline) -> ModuleType:
     `score`, `judge`, `tables`, `headline`, `write_saved_model`, `write_tflite`, `expected` (what these files must give)
     and `proof` (what `export.check_export` must know of it).
     """
-    return importlib.import_module(f".{pipeline.kind}", __package__)
+    return importlib.import_module(f"...tasks.{pipeline.kind}.task", __name__)

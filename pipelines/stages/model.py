@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from ..cells import layer_class
-from ..config import RecurrentModel
+from ..core.cells import layer_class
+from ..core.config import RecurrentModel
 
 
 def recurrent_stack(

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .. import files
-from ..pipeline import Pipeline
-from ..runs import Run
+from ..core import files
+from ..core.pipeline import Pipeline
+from ..core.runs import Run
 from .kinds import kind_of
 
 

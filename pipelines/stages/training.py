@@ -10,16 +10,16 @@ import tensorflow as tf
 from rich.console import Console
 
 from ...layers import paths
-from .. import files
-from ..callbacks.checkpoint import BEST, Checkpoint, assign, read
-from ..callbacks.divergence import StopOnNaN
-from ..callbacks.progress import ShowProgress
-from ..config import Training
-from ..errors import UsageError
-from ..runs import Run
+from ..core import files
+from ..core.config import Training
+from ..core.errors import UsageError
+from ..core.runs import Run
+from .checkpoint import BEST, Checkpoint, assign, read
 from .data import Data, evaluation_batches, training_batches
+from .divergence import StopOnNaN
 from .encoding import encoded, with_encoder
 from .kinds import kind_of
+from .progress import ShowProgress
 
 PLATEAU = {"factor": 0.2, "patience": 3}
 EXPONENTIAL_END = 0.01

@@ -21,7 +21,7 @@ from keras import ops
 from own_process import below
 
 from keras_recurrent.layers import paths
-from keras_recurrent.pipelines.cells import WITHOUT_RECURRENT_KERNEL
+from keras_recurrent.pipelines.core.cells import WITHOUT_RECURRENT_KERNEL
 
 MASK = np.array([[1, 0, 1, 1, 0, 1], [0, 1, 1, 1, 1, 0], [1, 1, 0, 1, 1, 1]], bool)
 RATE = 0.3

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from reference import PARAMETERS, REFERENCES
 
-from keras_recurrent.pipelines.cells import CELLS, layer_class
+from keras_recurrent.pipelines.core.cells import CELLS, layer_class
 
 FEATURES, UNITS = 5, 6
 NAMES = [name for name in CELLS if not name.startswith("keras.")]

@@ -7,7 +7,7 @@ import pytest
 from cell_cases import assert_close, every_case, ids
 from own_process import below, need, once
 
-from keras_recurrent.pipelines.cells import layer_class
+from keras_recurrent.pipelines.core.cells import layer_class
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from cell_cases import FEATURES, UNITS, assert_close, every_case, every_cell, to_numpy
 
 from keras_recurrent.layers import paths
-from keras_recurrent.pipelines.cells import layer_class
+from keras_recurrent.pipelines.core.cells import layer_class
 
 
 @pytest.mark.parametrize("time", [1, 7, 63])

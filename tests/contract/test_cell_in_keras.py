@@ -11,7 +11,7 @@ from cell_cases import UNITS, Case, assert_close, every_case, every_cell, to_num
 from keras.src import testing
 
 from keras_recurrent.layers import paths
-from keras_recurrent.pipelines.cells import GATED_CELLS, WITHOUT_RECURRENT_KERNEL, layer_class
+from keras_recurrent.pipelines.core.cells import GATED_CELLS, WITHOUT_RECURRENT_KERNEL, layer_class
 
 ONE_RECURRENT_KERNEL = [
     "elman",

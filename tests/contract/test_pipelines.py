@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from keras_recurrent.pipelines import catalogue, config, settings
+from keras_recurrent.pipelines.core import catalogue, config, settings
 
 PIPELINES = catalogue.names()
 PRESETS = [(pipeline, preset) for pipeline in PIPELINES for preset in catalogue.presets(pipeline)]

@@ -7,8 +7,7 @@ import tensorflow as tf
 from decoder_models import END, LENGTH, START, models
 from keras import layers
 
-from keras_recurrent.pipelines import decoding
-from keras_recurrent.pipelines.export import check_export, export_decoder, export_saved_model, export_tflite
+from keras_recurrent.pipelines.export import check_export, decoding, export_decoder, export_saved_model, export_tflite
 
 ROWS, BYTES, WIDTH = 30, 6, 3
 BOTH = {"tflite": ("decode", "greedy")}

@@ -7,8 +7,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_recurrent.pipelines import decoding
-from keras_recurrent.pipelines.consensus import agreement, expected_agreement
+from keras_recurrent.pipelines.export import decoding
+from keras_recurrent.pipelines.export.consensus import agreement, expected_agreement
 
 END, LENGTH = 9, 7
 SEQUENCES = st.lists(st.lists(st.integers(0, 2), max_size=LENGTH), min_size=1, max_size=4)

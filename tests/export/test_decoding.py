@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_recurrent.pipelines import decoding
+from keras_recurrent.pipelines.export import decoding
 
 BOUND = 0
 """One token that a sequence begins and ends with, and that fills it up."""

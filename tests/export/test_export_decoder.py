@@ -9,8 +9,7 @@ from decoder_models import END, KINDS, LENGTH, START, models
 from keras import layers
 from plain_consensus import expected_agreement
 
-from keras_recurrent.pipelines import decoding
-from keras_recurrent.pipelines.export import export_decoder, flatbuffer
+from keras_recurrent.pipelines.export import decoding, export_decoder, flatbuffer
 
 
 def python_step(decoder, memory):

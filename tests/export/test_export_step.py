@@ -11,7 +11,7 @@ from export_models import FEATURES, randomise
 from keras import layers, ops
 
 from keras_recurrent.layers import LRU, MinGRU, PeepholeLSTM
-from keras_recurrent.pipelines.errors import DataError
+from keras_recurrent.pipelines.core.errors import DataError
 from keras_recurrent.pipelines.export import ExportError, export_tflite
 from keras_recurrent.pipelines.runtime import StreamingModel
 

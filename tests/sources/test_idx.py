@@ -11,7 +11,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from keras_recurrent.pipelines.errors import DataError
+from keras_recurrent.pipelines.core.errors import DataError
 from keras_recurrent.pipelines.sources import idx
 
 

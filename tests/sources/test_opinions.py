@@ -9,7 +9,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from keras_recurrent.pipelines.errors import UsageError
+from keras_recurrent.pipelines.core.errors import UsageError
 from keras_recurrent.pipelines.sources import opinions
 
 LANGUAGES = sorted(opinions.LANGUAGES)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from keras_recurrent.pipelines.errors import DataError
+from keras_recurrent.pipelines.core.errors import DataError
 from keras_recurrent.pipelines.sources import picture_files
 from keras_recurrent.pipelines.sources.picture_files import InMemory
 from keras_recurrent.pipelines.sources.picture_folders import open_pictures

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from matplotlib import cbook
 
-from keras_recurrent.pipelines.errors import DataError
+from keras_recurrent.pipelines.core.errors import DataError
 from keras_recurrent.pipelines.sources import prices, series
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import ndimage
 from scipy.spatial import ConvexHull
 
-from keras_recurrent.pipelines.errors import UsageError
+from keras_recurrent.pipelines.core.errors import UsageError
 from keras_recurrent.pipelines.sources import scenes
 from keras_recurrent.pipelines.sources.scenes import Scene
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_recurrent.pipelines.errors import DataError, UsageError
+from keras_recurrent.pipelines.core.errors import DataError, UsageError
 from keras_recurrent.pipelines.sources import series
 
 DAILY = "date,close,volume\n2016-01-04,10.5,100\n2016-01-05,11,0\n2016-01-06,12,300\n"

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from keras_recurrent.pipelines.errors import DataError
+from keras_recurrent.pipelines.core.errors import DataError
 from keras_recurrent.pipelines.sources import tfds
 
 SPLITS = {"train": 120, "test": 40}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_recurrent.pipelines.errors import DataError
+from keras_recurrent.pipelines.core.errors import DataError
 from keras_recurrent.pipelines.sources import vectors
 
 VOCABULARY = ("", "[UNK]", "the", "不好", "i'm", "seldom")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from keras_recurrent.pipelines.errors import DataError, UsageError
+from keras_recurrent.pipelines.core.errors import DataError, UsageError
 from keras_recurrent.pipelines.sources import yahoo
 
 START, END = date(2020, 3, 2), date(2020, 3, 14)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_recurrent.pipelines.errors import UsageError
+from keras_recurrent.pipelines.core.errors import UsageError
 from keras_recurrent.pipelines.mnist_rows import RowsConfig, RowsData, load, pairs
 from keras_recurrent.pipelines.stages.data import Split, as_objects, evaluation_batches, hold_out, training_batches
 

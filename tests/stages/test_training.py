@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from keras_recurrent.pipelines.callbacks import checkpoint
-from keras_recurrent.pipelines.config import Training
-from keras_recurrent.pipelines.stages.classification import Loss, accuracy
+from keras_recurrent.pipelines.core.config import Training
+from keras_recurrent.pipelines.stages import checkpoint
 from keras_recurrent.pipelines.stages.training import optimizer, schedule, strategy
+from keras_recurrent.pipelines.tasks.classification.task import Loss, accuracy
 
 
 def rates(settings, steps=10):
@@ -61,7 +61,7 @@ def trained(tmp_path, *options):
     """A short training by the command line; its folder and history."""
     from typer.testing import CliRunner
 
-    from keras_recurrent.pipelines.cli import app
+    from keras_recurrent.pipelines.cli.commands import app
 
     options = [*SHORT, *(part for option in options for part in ("--set", option))]
     result = CliRunner().invoke(app, ["train", "mnist_rows", "--output", str(tmp_path), "--name", "a", *options])
@@ -181,7 +181,7 @@ def test_xla_computes_the_same(tmp_path):
 
 
 def test_xla_is_not_given_kernels_that_it_does_not_know():
-    from keras_recurrent.pipelines.config import RecurrentModel
+    from keras_recurrent.pipelines.core.config import RecurrentModel
     from keras_recurrent.pipelines.stages.model import recurrent_stack
 
     sequence = keras.Input((5, 3))

@@ -1,1 +1,0 @@
-"""Keras callbacks that training uses."""

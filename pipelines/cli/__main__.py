@@ -1,0 +1,5 @@
+"""`python -m keras_recurrent.pipelines.cli`."""
+
+from . import main
+
+main()

@@ -1,0 +1,198 @@
+"""What `convert` does: a `.keras` file of any origin becomes a SavedModel or a TensorFlow Lite file, and is proven."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import DataError, GateError, UsageError, first_line
+
+TARGETS = ("tflite", "saved_model")
+EXAMPLES, TIME = 16, 13
+"""How many random examples a conversion is proven with, of what length where the model leaves it open."""
+QUANTIZATIONS = ("dynamic_range", "float16", "int8")
+
+
+def convert(
+    source: Path,
+    to: str,
+    quantization: str | None = None,
+    output: Path | None = None,
+    data: Path | None = None,
+    unsafe: bool = False,
+) -> dict[str, Any]:
+    """Converts a `.keras` file, and compares what the new file gives with what the model gives.
+
+    Args:
+        source: The `.keras` file. Layers that it needs and this package does not have must be registered before.
+        to: `tflite` or `saved_model`.
+        quantization: As in `export_tflite`; None for a SavedModel.
+        output: The file or folder to write, which must not exist; by default beside the source.
+        data: `.npy` or `.npz` file with examples, which int8 needs. None: random ones for the comparison.
+        unsafe: Whether the file may run code of its own, as a Lambda layer does.
+
+    Returns:
+        The entry of `check_export` for the new file, with its `operations`.
+
+    Raises:
+        DataError: If a file is missing, damaged, or holds what cannot be loaded.
+        UsageError: If the options do not go together, or the output exists.
+        GateError: If the new file does not give what the model gives; it is not kept.
+    """
+    if to not in TARGETS:
+        raise UsageError(f"--to {to}: choose {' or '.join(TARGETS)}.")
+    if quantization is not None and to != "tflite":
+        raise UsageError("--quantization goes with --to tflite only.")
+    if quantization not in (None, *QUANTIZATIONS):
+        raise UsageError(f"--quantization {quantization}: choose {', '.join(QUANTIZATIONS)}.")
+    if quantization == "int8" and data is None:
+        raise UsageError("--quantization int8 needs --data FILE: some hundred real examples, for the ranges of values.")
+    output = output or source.with_name(f"{source.stem}{'' if to == 'saved_model' else '.tflite'}")
+    if output.exists():
+        raise UsageError(f"{output} exists and is left as it is; choose another --output.")
+    model = load(source, unsafe)
+    return _write_and_prove(model, to, quantization, output, data)
+
+
+def load(path: Path, unsafe: bool = False) -> Any:
+    """The model in a `.keras` file.
+
+    Raises:
+        DataError: If there is none, or it cannot be loaded; the message says why.
+    """
+    if not path.is_file():
+        raise DataError(f"There is no file {str(path)!r}.")
+    if not zipfile.is_zipfile(path):
+        raise DataError(f"{str(path)!r} is not a whole .keras file: it is no zip archive, or its end is missing.")
+    import keras
+
+    from ... import layers  # noqa: F401 - registers the layers of this package
+
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=not unsafe)
+    except Exception as error:  # of any kind: a file can be damaged in any way, and a layer can refuse
+        if not unsafe and "safe_mode" in str(error):
+            raise DataError(
+                f"{str(path)!r} holds code of its own, such as a Lambda layer, which could do anything. If you trust "
+                "where it comes from, give --unsafe."
+            ) from error
+        if unknown := _unknown_class(error):
+            raise DataError(
+                f"{str(path)!r} needs the class {unknown!r}, which is not known here. In Python, import it, load the "
+                "model, and call `export_tflite` or `export_saved_model` of keras_recurrent.pipelines.export."
+            ) from error
+        raise DataError(f"{str(path)!r} cannot be loaded: {first_line(error)}") from error
+
+
+def _unknown_class(error: BaseException | None) -> str | None:
+    """The class that Keras did not find, as the errors behind an error tell."""
+    while error is not None:
+        if found := re.search(r"Could not locate class '(\w+)'", str(error)):
+            return found[1]
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def examples(model: Any, data: Path | None) -> dict[str, np.ndarray]:
+    """What the model is tried with, by input name: from a file, or random."""
+    from ..export.int8 import check_data
+    from ..export.stepping import random_inputs
+
+    if data is not None:
+        try:
+            return check_data(model, _read(data, [tensor.name for tensor in model.inputs]))
+        except ValueError as error:
+            raise DataError(f"--data {data}: {error}") from error
+    if texts := [tensor.name for tensor in model.inputs if tensor.dtype == "string"]:
+        raise DataError(f"The input {', '.join(texts)} takes text: give some with --data FILE.npz.")
+    import tensorflow as tf
+
+    specs = {tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in model.inputs}
+    drawn = random_inputs(model, specs, EXAMPLES, TIME, np.random.default_rng(0))
+    return {name: value.numpy() for name, value in drawn.items()}
+
+
+def _read(path: Path, names: list[str]) -> np.ndarray | dict[str, np.ndarray]:
+    try:
+        loaded = np.load(path)
+        loaded = loaded if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"--data {path}: {first_line(error)}") from error
+    if isinstance(loaded, np.ndarray):
+        if len(names) > 1:
+            raise DataError(
+                f"--data {path} holds one array, and the model takes {', '.join(names)}: give an .npz file."
+            )
+        return {names[0]: loaded}
+    if missing := sorted(set(names) - set(loaded)):
+        raise DataError(f"--data {path} has the arrays {sorted(loaded)}, and lacks {', '.join(missing)}.")
+    return {name: loaded[name] for name in names}
+
+
+def _write_and_prove(model: Any, to: str, quantization: str | None, output: Path, data: Path | None) -> dict[str, Any]:
+    from ..core import files
+    from ..export import check_export, flatbuffer
+    from ..export.tracing import output_names
+
+    functional, inputs = _prepared(model, data)
+    kind = f"tflite_{quantization}" if quantization else to
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "made"
+        path = made if to == "tflite" else made / "1"
+        _write(functional, kind, path, inputs)
+        expected = dict(zip(output_names(functional), _predict(functional, inputs), strict=True))
+        entry = check_export({kind: path}, inputs, expected)["artifacts"][kind]
+        if not entry["passed"]:
+            raise GateError(f"{output} does not give what the model gives, and is not kept: {entry['reason']}")
+        entry["operations"] = flatbuffer.operations(path.read_bytes())[0] if to == "tflite" else None
+        with files.whole(output) as temporary:
+            shutil.copy(made, temporary) if made.is_file() else shutil.copytree(made, temporary)
+    entry["path"] = str(output if to == "tflite" else output / "1")
+    return entry
+
+
+def _prepared(model: Any, data: Path | None) -> tuple[Any, dict[str, np.ndarray]]:
+    """The model as a Functional one, and what it is tried with."""
+    from ..export.tracing import as_functional, stateful_states
+
+    try:
+        functional = as_functional(model)
+    except ValueError as error:
+        raise DataError(str(error)) from error
+    if stateful_states(functional):
+        raise DataError(
+            "The model is stateful, so that no answer can be compared without those before it. In Python, call "
+            "`export_tflite` of keras_recurrent.pipelines.export."
+        )
+    return functional, examples(functional, data)
+
+
+def _write(model: Any, kind: str, path: Path, inputs: dict[str, np.ndarray]) -> None:
+    from ..export import export_saved_model, export_tflite
+
+    try:
+        if kind == "saved_model":
+            export_saved_model(model, path)
+        else:
+            quantization = kind.removeprefix("tflite").removeprefix("_") or None
+            given = inputs if quantization == "int8" else None
+            export_tflite(model, path, quantization=quantization, representative_data=given)
+    except ValueError as error:
+        raise DataError(str(error)) from error
+
+
+def _predict(model: Any, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+    """The outputs of a model in full float32."""
+    import keras
+
+    from ..export.tracing import inference
+
+    with inference(model):
+        structure = keras.tree.pack_sequence_as(model.input, [inputs[tensor.name] for tensor in model.inputs])
+        return [np.asarray(value) for value in keras.tree.flatten(model(structure, training=False))]

@@ -1,0 +1,1 @@
+"""What everything stands on: configuration, catalogue, runs, files, errors, and what a pipeline declares."""

@@ -1,0 +1,67 @@
+"""Which pipelines and presets there are, read from the files themselves and without importing any of them."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from .pipeline import Pipeline
+
+HERE = Path(__file__).parents[1]
+DEFAULT_PRESET = "sample"
+
+
+@cache
+def _modules() -> dict[str, ast.Module]:
+    trees = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(HERE.glob("[a-z]*.py"))}
+    return {name: tree for name, tree in trees.items() if any(map(_declares_pipeline, tree.body))}
+
+
+def _declares_pipeline(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Assign) and any(
+        isinstance(target, ast.Name) and target.id == "PIPELINE" for target in statement.targets
+    )
+
+
+def names() -> list[str]:
+    """The pipelines: modules of this folder with a top-level `PIPELINE`."""
+    return list(_modules())
+
+
+def summary(pipeline: str) -> str:
+    """The first line of a pipeline's docstring."""
+    return (ast.get_docstring(_modules()[pipeline]) or "").partition("\n")[0]
+
+
+def presets(pipeline: str) -> dict[str, Path]:
+    """The presets of a pipeline by name."""
+    return {path.stem: path for path in sorted((HERE / "presets" / pipeline).glob("*.yaml"))}
+
+
+def preset_summary(path: Path) -> str:
+    """The first line of a preset's header."""
+    return path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
+
+
+def check(pipeline: str, preset: str | None = None) -> None:
+    """Refuses a pipeline or preset that does not exist.
+
+    Raises:
+        UsageError: Naming the nearest one that does.
+    """
+    if pipeline not in _modules():
+        raise UsageError(f"there is no pipeline {pipeline!r}. {did_you_mean(pipeline, names())}")
+    if preset is not None and preset not in presets(pipeline):
+        raise UsageError(f"{pipeline} has no preset {preset!r}. {did_you_mean(preset, presets(pipeline))}")
+
+
+def load(pipeline: str) -> Pipeline:
+    """Imports a pipeline and returns its declaration."""
+    check(pipeline)
+    return importlib.import_module(f"{__package__.rpartition('.')[0]}.{pipeline}").PIPELINE

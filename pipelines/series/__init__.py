@@ -1,1 +1,0 @@
-"""Forecasts of time series: windows, naive forecasts, scores, tests of significance, and guards against leaks."""

@@ -1,0 +1,1 @@
+"""One folder a task, with everything that only this task knows."""

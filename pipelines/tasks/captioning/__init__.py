@@ -1,0 +1,1 @@
+"""Images that are described in a sentence."""

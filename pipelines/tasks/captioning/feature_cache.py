@@ -1,0 +1,138 @@
+"""Features of pictures by an encoder that never changes: computed once, kept in a file, read row by row.
+
+A file is named by a hash over all that the features depend on: the pixels of the pictures in their order, the side at
+which they are seen, the encoder and its weights. Features are rounded to float16.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...core import files
+from ...core.config import Section
+from ...core.errors import DataError, PipelineError
+from . import applications
+
+if TYPE_CHECKING:
+    import keras
+
+    from ...stages.data import Examples
+
+FEATURES = "features"
+FORMAT = 1  # of the files, and of how pictures are decoded and resized before the encoder
+BATCH = 64
+STALE = 3600  # seconds without a further batch after which a file that is not finished is taken for left by a kill
+
+
+def default_folder() -> Path:
+    """Where features are kept if nothing else is said (XDG Base Directory Specification)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "keras_recurrent" / "features"
+
+
+@dataclass(frozen=True)
+class FeatureCache:
+    """A folder of features, and the encoder that they are of.
+
+    Attributes:
+        folder: Of the files.
+        model: The section `model` of a configuration.
+        side: Pixels of each side of the images.
+    """
+
+    folder: Path
+    model: Section
+    side: int
+
+    def features(self, pictures: Examples, digests: tuple[str, ...]) -> np.ndarray:
+        """The features of some pictures, `[n, rows, columns, channels]` float16, mapped from their file.
+
+        Args:
+            pictures: Images under the name `image`, decoded.
+            digests: Of the pixels of each.
+
+        Raises:
+            DataError: If the file of weights is missing or unusable, or a feature is no number of float16.
+            PipelineError: If the folder can't be written.
+        """
+        path = self.path(digests)
+        kept = _opened(path, len(pictures))
+        if kept is None:
+            self._write(path, pictures)
+            kept = _opened(path, len(pictures))
+        if kept is None:
+            raise PipelineError(f"can't read the features in {path}. Keep them elsewhere: --set data.cache=DIR.")
+        return kept
+
+    def path(self, digests: tuple[str, ...]) -> Path:
+        """The file of the features of pictures with these digests."""
+        weights = applications.digest(applications.weights_file(self.model, self.side))
+        about = [FORMAT, self.model.encoder, weights, self.side, digests]
+        name = hashlib.blake2b(json.dumps(about).encode(), digest_size=16).hexdigest()
+        return self.folder / f"{name}.npy"
+
+    def _write(self, path: Path, pictures: Examples) -> None:
+        """Computes all features, a batch at a time, into a file that is whole or not there."""
+        from .image_encoder import image_encoder
+
+        encoder = image_encoder(self.model, self.side)
+        shape = (len(pictures), *encoder.output_shape[1:])
+        header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.float16)), "fortran_order": False, "shape": shape}
+        own = path.with_name(f"{path.stem}.{uuid.uuid4().hex}.npy")  # another process may compute the same
+        try:
+            _remove_stale(path)
+            with files.whole(own) as temporary, temporary.open("wb") as stream:
+                np.lib.format.write_array_header_1_0(stream, header)
+                for batch in _computed(encoder, pictures):
+                    stream.write(batch.tobytes())
+            os.replace(own, path)
+        except DataError:
+            raise
+        except (PipelineError, OSError) as error:
+            raise PipelineError(f"{error} Features are kept in another folder with --set data.cache=DIR.") from error
+
+
+def _remove_stale(path: Path) -> None:
+    """Removes what killed processes left of the same features; another that lives still writes to its own."""
+    for left in path.parent.glob(f"*{path.stem}.*.npy"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > STALE:
+                left.unlink()
+
+
+def _computed(encoder: keras.Model, pictures: Examples) -> Iterator[np.ndarray]:
+    """Features `[batch, rows, columns, channels]` float16, in the order of the pictures."""
+    import tensorflow as tf
+
+    from ...stages.data import evaluation_batches
+
+    see = tf.function(lambda image: encoder(image, training=False), reduce_retracing=True)
+    for inputs, _ in evaluation_batches(pictures, BATCH):
+        with np.errstate(over="ignore"):
+            features = see(inputs["image"]).numpy().astype(np.float16)
+        if not np.isfinite(features).all():
+            largest = np.finfo(np.float16).max
+            raise DataError(
+                f"the encoder gives features that are no numbers up to {largest:,.0f}; look at its weights."
+            )
+        yield features
+
+
+def _opened(path: Path, count: int) -> np.ndarray | None:
+    """The features of so many pictures in a file, mapped; None if it is not there or damaged."""
+    try:
+        features = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    fits = isinstance(features, np.ndarray) and features.dtype == np.float16 and features.ndim == 4
+    return features if fits and len(features) == count else None

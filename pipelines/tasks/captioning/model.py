@@ -1,0 +1,317 @@
+"""The decoder of captions: a recurrent network that reads an image first, then word after word, and names the next.
+
+As in Show and Tell (Vinyals et al. 2015, arXiv 1411.4555) or, with attention, Show, Attend and Tell (Xu et al. 2015,
+arXiv 1502.03044), whose states begin here as those of Show and Tell do: any cell can read the mean feature as if it
+were the first word. Token 0 bounds a caption: it stands before the first word and after the last one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+from keras import ops
+
+from ...core.cells import layer_class
+from ...core.config import Section
+from .applications import is_kept
+from .feature_cache import FEATURES
+from .image_encoder import image_encoder
+from .pretrained import FrozenUntil
+from .words import BOUND, UNKNOWN
+
+Tensor = keras.KerasTensor
+
+DECODER = "decoder"
+
+
+@keras.saving.register_keras_serializable("keras_recurrent")
+class CaptionDecoder(keras.layers.Layer):
+    """Names each next word of a caption, from the image and the words before it.
+
+    With `F [places, channels]` the map of features, `f` its mean over the places, `E` the embedding, `y` the words::
+
+        h_0, s_0 = cell([W_f f + b_f, 0], 0)
+        e_ti = v . tanh(W_a F_i + U_a h_t-1 + b_a);  alpha_t = softmax(e_t)           (Bahdanau et al. 2015)
+        z_t = sigma(w_b . h_t-1 + b_b) sum_i alpha_ti F_i                             (gated, Xu et al. 2015, 4.2.1)
+        h_t, s_t = cell([E y_t-1, z_t], s_t-1)
+        logits_t = E' (E y_t-1 + W_h h_t + W_z z_t) + b                               (tied; else L (...) + b)
+
+    Without attention there is no z, and nothing beside W_f f + b_f.
+
+    Args:
+        vocabulary: How many tokens there are.
+        cell: Name of the cell.
+        units: Of the cell.
+        embedding: Size of the vector of a word.
+        attention: Units of the attention; None looks at the image once, before the first word.
+        dropout: Rate on the features, on the vectors of the words and before the logits.
+        tied: Whether the words are named by the vectors that they are read by (Press, Wolf 2017, arXiv 1608.05859).
+        scheduled_sampling: Share of the words that the network reads as it would have named them itself, in training
+            (Bengio et al. 2015, arXiv 1506.03099), named for all time steps at once (Duckworth et al. 2019, arXiv
+            1906.04331).
+        penalty: Weight of the doubly stochastic penalty, the mean over the places of (1 - sum_t alpha_ti)^2 (Xu et al.
+            2015, equation 14, where it is their sum).
+        word_loss: Weight of a second task in training, that of the function `word_loss`.
+
+    Call arguments:
+        features: `[batch, rows, columns, channels]`.
+        tokens: `[batch, captions, time]` int32, the words of several captions of each image.
+
+    Returns:
+        Logits `[batch, captions, time, vocabulary]`: those at `t` name the token at `t`, from those before.
+    """
+
+    def __init__(
+        self,
+        vocabulary: int,
+        cell: str,
+        units: int,
+        embedding: int,
+        attention: int | None = None,
+        dropout: float = 0.0,
+        tied: bool = True,
+        scheduled_sampling: float = 0.0,
+        penalty: float = 0.0,
+        word_loss: float = 0.0,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.settings = {
+            "vocabulary": vocabulary,
+            "cell": cell,
+            "units": units,
+            "embedding": embedding,
+            "attention": attention,
+            "dropout": dropout,
+            "tied": tied,
+            "scheduled_sampling": scheduled_sampling,
+            "penalty": penalty,
+            "word_loss": word_loss,
+        }
+        self.units, self.attention, self.tied, self.penalty = units, attention, tied, penalty
+        self.vocabulary, self.scheduled_sampling = vocabulary, scheduled_sampling
+        same = {"dtype": self.dtype_policy}
+        self.cell = layer_class(cell)(units, **same).cell
+        self.embedding = keras.layers.Embedding(vocabulary, embedding, embeddings_initializer="glorot_uniform", **same)
+        self.of_image = keras.layers.Dense(embedding, name="of_image", **same)
+        self.of_output = keras.layers.Dense(embedding, use_bias=False, name="of_output", **same)
+        self.dropout = keras.layers.Dropout(dropout, **same)
+        self.seeds = keras.random.SeedGenerator()
+        if attention:
+            self.of_places = keras.layers.Dense(attention, use_bias=False, name="of_places", **same)
+            self.of_last = keras.layers.Dense(attention, name="of_last", **same)
+            self.to_energy = keras.layers.Dense(1, use_bias=False, name="to_energy", **same)
+            self.gate = keras.layers.Dense(1, activation="sigmoid", name="gate", **same)
+            self.of_context = keras.layers.Dense(embedding, use_bias=False, name="of_context", **same)
+        self.word_loss = word_loss
+        if word_loss:
+            self.of_words = keras.layers.Dense(vocabulary, name="of_words", **same)
+        if not tied:
+            self.to_logits = keras.layers.Dense(vocabulary, use_bias=False, name="to_logits", **same)
+
+    def build(self, features_shape: tuple, tokens_shape: tuple) -> None:
+        """Makes the weights; all depends on the channels of the features alone."""
+        self.channels = features_shape[-1]
+        embedding = self.settings["embedding"]
+        self.embedding.build((None,))
+        self.of_image.build((None, self.channels))
+        self.of_output.build((None, self.units))
+        self.cell.build((None, embedding + (self.channels if self.attention else 0)))
+        if self.attention:
+            self.of_places.build((None, None, self.channels))
+            self.of_last.build((None, self.units))
+            self.to_energy.build((None, None, self.attention))
+            self.gate.build((None, self.units))
+            self.of_context.build((None, self.channels))
+        if self.word_loss:
+            self.of_words.build((None, self.channels))
+        if not self.tied:
+            self.to_logits.build((None, embedding))
+        self.bias = self.add_weight(shape=(self.vocabulary,), initializer="zeros", name="bias")
+
+    def remember(self, features: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """What is known of an image before the first word: the states, the last output first, and the memory."""
+        _, height, width, _ = features.shape
+        places = ops.reshape(features, (-1, height * width, self.channels))
+        x = self.of_image(ops.mean(places, axis=1))
+        if self.attention:
+            x = ops.concatenate([x, ops.zeros_like(places[:, 0])], axis=-1)
+        h, states = self.cell(x, self.cell.get_initial_state(batch_size=ops.shape(x)[0]))
+        return [h, *keras.tree.flatten(states)], [places, self.of_places(places)] if self.attention else []
+
+    def advance(self, x: Tensor, states: list[Tensor], memory: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Reads a word, `[rows, embedding]`: the new states, and with attention what was seen and where."""
+        last, *states = states
+        seen = self._attend(last, *memory) if self.attention else []
+        h, states = self.cell(ops.concatenate([x, *seen[:1]], axis=-1), states)
+        return [h, *keras.tree.flatten(states)], seen
+
+    def _attend(self, h: Tensor, places: Tensor, keys: Tensor) -> list[Tensor]:
+        """The gated mean of the places, `[rows, channels]`, and their weights, `[rows, places]`."""
+        e = self.to_energy(ops.tanh(keys + ops.expand_dims(self.of_last(h), 1)))
+        alpha = ops.softmax(e, axis=1)
+        z = ops.sum(alpha * places, axis=1)
+        return [self.gate(h) * z, ops.squeeze(alpha, -1)]
+
+    def logits(self, x: Tensor, h: Tensor, seen: list[Tensor], training: bool = False) -> Tensor:
+        """Of the next token, `[..., vocabulary]` float32."""
+        y = x + self.of_output(h)
+        if self.attention:
+            y = y + self.of_context(seen[0])
+        y = self.dropout(y, training=training)
+        if self.tied:
+            named = ops.matmul(y, ops.transpose(ops.cast(self.embedding.embeddings, y.dtype)))
+        else:
+            named = self.to_logits(y)
+        return ops.cast(named, "float32") + ops.cast(self.bias, "float32")
+
+    def call(self, features: Tensor, tokens: Tensor, training: bool = False) -> Tensor:
+        """Reads several captions of each image, and names each word from those before it."""
+        captions, length = ops.shape(tokens)[1], tokens.shape[2]
+        features = self.dropout(features, training=training)
+        states, memory = ([ops.repeat(each, captions, axis=0) for each in kept] for kept in self.remember(features))
+        if training and self.word_loss:
+            self.add_loss(self.word_loss * word_loss(self.of_words(ops.mean(features, axis=(1, 2))), tokens))
+        words = ops.reshape(tokens, (-1, length))
+        before = ops.pad(words[:, :-1], [[0, 0], [1, 0]], constant_values=BOUND)
+        if training and self.scheduled_sampling:
+            before = self._partly_own(before, self._named(before, states, memory)[0])
+        logits, alphas = self._named(before, states, memory, training)
+        if training and self.attention and self.penalty:
+            self.add_loss(self.penalty * doubly_stochastic(alphas, is_caption(words)))
+        return ops.reshape(logits, (-1, captions, length, self.vocabulary))
+
+    def views(self, features: Tensor, tokens: Tensor) -> Tensor:
+        """Where the attention was before each token of one caption of each image, `[batch, time, rows, columns]`."""
+        states, memory = self.remember(features)
+        before = ops.pad(tokens[:, :-1], [[0, 0], [1, 0]], constant_values=BOUND)
+        _, alphas = self._named(before, states, memory)
+        return ops.reshape(alphas, (*tokens.shape, *features.shape[1:3]))
+
+    def _named(self, before: Tensor, states: list, memory: list, training: bool = False) -> tuple[Tensor, Tensor]:
+        """Logits `[rows, time, vocabulary]`, and with attention its weights `[rows, time, places]`."""
+        x = self.dropout(self.embedding(before), training=training)
+        outputs, views = [], []
+        for t in range(before.shape[1]):
+            states, seen = self.advance(x[:, t], states, memory)
+            outputs.append(states[0])
+            views.append(seen)
+        seen = [ops.stack(each, axis=1) for each in zip(*views, strict=True)]
+        return self.logits(x, ops.stack(outputs, axis=1), seen, training), seen[-1] if seen else None
+
+    def _partly_own(self, before: Tensor, logits: Tensor) -> Tensor:
+        """The words that are read, some replaced by those that were named in their places."""
+        own = ops.cast(ops.argmax(logits[:, :-1], axis=-1), before.dtype)
+        own = ops.pad(own, [[0, 0], [1, 0]], constant_values=BOUND)
+        replaced = keras.random.uniform(ops.shape(before), seed=self.seeds) < self.scheduled_sampling
+        return ops.where(ops.logical_and(replaced, before != BOUND), own, before)
+
+    def compute_output_shape(self, features_shape: tuple, tokens_shape: tuple) -> tuple:
+        """`[batch, captions, time, vocabulary]`."""
+        return (*tokens_shape, self.vocabulary)
+
+    def get_config(self) -> dict[str, Any]:
+        """For serialisation."""
+        return super().get_config() | self.settings
+
+
+def caption_model(
+    model: Section, vocabulary: int, side: int, length: int, precision: str, steps: int = 0
+) -> keras.Model:
+    """What is trained: `image` and `tokens` in, logits `[batch, captions, length, vocabulary]` out.
+
+    Behind an encoder whose features are kept, the images' `features` instead of them.
+
+    Args:
+        model: The section `model` of a configuration.
+        vocabulary: How many tokens there are.
+        side: Pixels of each side of the images.
+        length: Of each caption, a bound at its end included.
+        precision: Such as `float32`.
+        steps: Of an epoch, by which an encoder waits that learns from a later epoch on.
+    """
+    tokens = keras.Input((None, length), dtype="int32", name="tokens")
+    with in_precision(precision):
+        encoder = image_encoder(model, side)
+        decoder = CaptionDecoder(
+            vocabulary,
+            model.cell,
+            model.units,
+            model.embedding,
+            model.attention,
+            model.dropout,
+            model.tied,
+            model.scheduled_sampling,
+            model.penalty,
+            model.word_loss,
+            name=DECODER,
+        )
+        if is_kept(model):
+            features = keras.Input(encoder.output_shape[1:], dtype="float32", name=FEATURES)
+            return keras.Model({FEATURES: features, "tokens": tokens}, decoder(features, tokens), name="words")
+        image = keras.Input(encoder.input_shape[1:], dtype="uint8", name="image")
+        features = encoder(image)
+        if model.fine_tune_from:
+            features = FrozenUntil(model.fine_tune_from * steps, name="frozen")(features)
+        return keras.Model({"image": image, "tokens": tokens}, decoder(features, tokens), name="words")
+
+
+@contextlib.contextmanager
+def in_precision(precision: str) -> Iterator[None]:
+    """Within this context layers are made in a precision."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def drawn(tokens: Tensor, count: int, seed: Tensor) -> Tensor:
+    """Some captions of each image, `[batch, count, time]`, empty rows only where it has not so many.
+
+    Args:
+        tokens: `[batch, captions, time]`.
+        count: How many to draw.
+        seed: `[2]` integers.
+    """
+    import tensorflow as tf
+
+    order = tf.random.stateless_uniform(tf.shape(tokens)[:2], seed) + tf.cast(tokens[:, :, 0] == BOUND, tf.float32)
+    return tf.gather(tokens, tf.argsort(order, axis=1)[:, :count], batch_dims=1)
+
+
+def is_caption(words: Tensor) -> Tensor:
+    """1 for every word of captions `[..., time]` and for the bound after the last one, float32.
+
+    An empty row, which fills up the captions of an image that has fewer, is 0 throughout.
+    """
+    real = ops.cast(words != BOUND, "float32")
+    return ops.maximum(real, ops.pad(real[..., :-1], [*[[0, 0]] * (len(words.shape) - 1), [1, 0]]))
+
+
+def word_loss(logits: Tensor, tokens: Tensor) -> Tensor:
+    """Cross-entropy of which words stand in the captions of an image, in nats a word; the mean over the images.
+
+    The target of a word is the share of the captions that it stands in, those of the bound and the unknown one are 0.
+
+    Args:
+        logits: Of each word, `[batch, vocabulary]`.
+        tokens: `[batch, captions, time]`.
+    """
+    z = ops.cast(logits, "float32")
+    stands = ops.max(ops.one_hot(tokens, z.shape[-1], dtype="float32"), axis=2)
+    captions = ops.sum(ops.cast(tokens[:, :, 0] != BOUND, "float32"), axis=1, keepdims=True)
+    y = ops.sum(stands, axis=1) / ops.maximum(captions, 1.0)
+    y = y * ops.cast(ops.arange(z.shape[-1]) > UNKNOWN, "float32")
+    return ops.mean(ops.sum(ops.softplus(z) - y * z, axis=-1) / ops.maximum(ops.sum(y, axis=-1), 1.0))
+
+
+def doubly_stochastic(alphas: Tensor, real: Tensor) -> Tensor:
+    """Mean over captions and places of (1 - sum_t alpha_ti)^2 (Xu et al. 2015, equation 14)."""
+    total = ops.sum(ops.cast(alphas, "float32") * ops.expand_dims(real, -1), axis=1)
+    there = real[:, :1]
+    return ops.sum(there * ops.square(1 - total)) / (ops.sum(there) * alphas.shape[-1])

@@ -1,0 +1,229 @@
+"""What sets the writing of captions apart: its loss, its scores beside other captions, several searches in one file.
+
+Answers are a dict, as the model gives it: `tokens`, int32 `[n, width, time]`, the best first (or `[n, time]`), and
+`scores`; those of a baseline are captions as lists of words.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from ...core.config import Config
+from ...core.pipeline import Findings
+from ...core.runs import Run
+from ...export import export_decoder, export_saved_model
+from ...sources import scenes
+from ...stages.answers import answers as answers_of
+from ...stages.encoding import halves, with_encoder
+from . import metrics, words
+from .baselines import human_agreement, nearest
+from .examples import CaptionData
+from .findings import best
+from .free_running import ScoreFreely
+from .model import is_caption
+from .picture_features import features
+from .search import SEARCH, Search, searching_otherwise, single_steps
+
+MONITOR, MODE, TOGETHER = "val_cider_d", "max", 32
+LOSS_OF_CIDER = {"tflite_dynamic_range": 0.02, "tflite_float16": 0.02}
+"""Shares of CIDEr-D that quantised files may lose."""
+GREEDY = Search()
+ABOUT_METRICS = {
+    "bleu_1": "precision of words, with the brevity penalty (Papineni et al. 2002)",
+    "bleu_2": "the same up to pairs of words",
+    "bleu_3": "the same up to three words in a row",
+    "bleu_4": "the same up to four words in a row",
+    "cider_d": "agreement with the references in n-grams that tell pictures apart, 0 to 10 (Vedantam et al. 2015)",
+    "rouge_l": "F of the longest common subsequence (Lin 2004)",
+    "distinct_captions": "share of the captions that are different ones",
+    "vocabulary_used": "different words in all captions",
+    "attributes_seen": "share of captions with every attribute of the scene right, combinations seen in training",
+    "attributes_unseen": "the same, combinations never seen",
+}
+
+
+def compiled(config: Config) -> dict[str, Any]:
+    """Loss and metric of the training, for `compile`."""
+    smoothing = config.training.label_smoothing
+
+    def loss(tokens: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        """Cross-entropy a token, in nats, `[batch]`, with a share of the probability spread over the vocabulary."""
+        tokens, real = ops.cast(tokens, "int32"), is_caption(tokens)
+        logp = ops.log_softmax(logits)
+        of_token = ops.squeeze(ops.take_along_axis(logp, tokens[..., None], axis=-1), -1)
+        likelihood = (1 - smoothing) * of_token + smoothing * ops.mean(logp, axis=-1)
+        return -ops.sum(real * likelihood, axis=(1, 2)) / ops.maximum(ops.sum(real, axis=(1, 2)), 1.0)
+
+    return {"loss": loss, "metrics": [accuracy]}
+
+
+def callbacks(config: Config, data: CaptionData, batches: tf.data.Dataset) -> list[keras.callbacks.Callback]:
+    """Scores, after each epoch, what the model writes by itself: which epoch does that best is not the one that names
+    the words of given captions best.
+    """
+
+    def cider_d(tokens: np.ndarray) -> float:
+        captions = written(data, config.data.level, {"tokens": tokens})
+        return float(metrics.cider_d(captions, data.validation.references).mean())
+
+    return [ScoreFreely(MONITOR, batches, cider_d)]
+
+
+def accuracy(tokens: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Share of the tokens of each picture's captions that are named right, after those before them, `[batch]`."""
+    tokens = ops.cast(tokens, "int32")
+    real = is_caption(tokens)
+    right = ops.cast(ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), tokens), "float32")
+    return ops.sum(real * right, axis=(1, 2)) / ops.maximum(ops.sum(real, axis=(1, 2)), 1.0)
+
+
+def written(data: CaptionData, level: str, answers: Any) -> list[list[str]]:
+    """The best caption of each picture, in words as they are scored."""
+    if not isinstance(answers, dict):
+        return answers
+    found = words.from_ids(best(answers["tokens"]), data.vocabulary)
+    return found if level == "word" else [words.words(words.sentence(each, level)) for each in found]
+
+
+def score(config: Config, data: CaptionData, answers: Any) -> dict[str, float]:
+    """All metrics of captions of the test split; of drawn scenes also whether every attribute is right."""
+    captions, references = written(data, config.data.level, answers), data.test.references
+    return metrics.scores(captions, references) | attributes(data, captions)
+
+
+def attributes(data: CaptionData, captions: list[list[str]]) -> dict[str, float]:
+    """Of drawn scenes: how often a caption says all attributes as its picture's own captions say them."""
+    if data.kind != "sample":
+        return {}
+    actual = [scenes.attributes(texts[0]) for texts in data.test.texts]
+    right = np.array([scenes.attributes(" ".join(c)) == scene for c, scene in zip(captions, actual, strict=True)])
+    unseen = np.array([scenes.is_unseen(scene) for scene in actual])
+    return {"attributes_seen": float(right[~unseen].mean()), "attributes_unseen": float(right[unseen].mean())}
+
+
+def judge(run: Run, data: CaptionData, answers: dict[str, np.ndarray], beside: dict[str, Any]) -> Findings:
+    """The scores beside those of other captions, and what they come from.
+
+    Args:
+        run: Of the model.
+        data: Its splits.
+        answers: The model's, for the test split.
+        beside: The captions of each baseline, to which those of the nearest training pictures are added.
+    """
+    config, primary, resamples = run.config, run.primary, run.config.evaluation.bootstrap
+    beside = beside | {"nearest_picture": nearest_pictures(run, data)}
+    captions, references = written(data, config.data.level, answers), data.test.references
+    scores = score(config, data, answers)
+    of_baselines = {name: score(config, data, each) for name, each in beside.items()}
+    of_pictures = metrics.cider_d(captions, references)
+    found = run.pipeline.examine(run, data, answers, captions, of_pictures)
+    human = human_agreement(references)
+    details = {
+        "test": scores,
+        "intervals": metrics.intervals(captions, references, resamples),
+        "baselines": of_baselines,
+        "references": {"human_agreement": human} if human else {},
+        "beats_baselines": all(scores[primary] > each[primary] for each in of_baselines.values()),
+        "comparisons": {
+            name: metrics.paired(of_pictures, metrics.cider_d(each, references), resamples)
+            for name, each in beside.items()
+        },
+        "greedy": score(config, data, otherwise(run, GREEDY, data.test.inputs)),
+        **found.details,
+    }
+    return Findings(details, found.figures, found.pages, found.predictions)
+
+
+def nearest_pictures(run: Run, data: CaptionData) -> list[list[str]]:
+    """For each test picture a caption of the training picture whose features are the most similar."""
+    of_train, of_test = (features(run.model, split) for split in (data.train, data.test))
+    return nearest(of_train, of_test, data.train.references)
+
+
+def otherwise(run: Run, search: Search, pictures: np.ndarray) -> dict[str, np.ndarray]:
+    """The answers of a run's model by another search, for encoded pictures."""
+    front, model = halves(run.model)
+    return answers_of(with_encoder(searching_otherwise(model, search), front), pictures)
+
+
+def tables(scores: dict[str, Any]) -> str:
+    """Whether differences to the baselines can be chance, and how far people agree with each other."""
+    lines = ["| beside | difference of CIDEr-D | 95% interval | p (sign flips) |", "|---|---|---|---|"]
+    for name, found in scores["comparisons"].items():
+        interval = " to ".join(f"{bound:+.3f}" for bound in found["interval"])
+        lines.append(
+            f"| {name.replace('_', ' ')} | {found['difference']:+.3f} | {interval} | {found.get('p_value', '')} |"
+        )
+    asked = ("bleu_1", "bleu_4", "cider_d", "rouge_l")
+    greedy = ", ".join(f"{name} {scores['greedy'][name]:.4f}" for name in asked)
+    lines += ["", f"Greedy decoding instead of the beam: {greedy}."]
+    if human := scores["references"].get("human_agreement"):
+        agreed = ", ".join(f"{name} {human[name]:.4f}" for name in asked)
+        lines += ["", f"People beside each other, each caption against the others of its picture: {agreed}."]
+    return "\n".join(lines)
+
+
+def headline(scores: dict[str, Any]) -> str:
+    """What must stand first in the card: nothing."""
+    return ""
+
+
+def expected(run: Run, pictures: np.ndarray) -> dict[str, np.ndarray]:
+    """What the exported files must give: the answers of the search, and beside a beam those of a greedy one."""
+    found = run.predict(pictures)
+    if run.config.model.beam == 1:
+        return found
+    return found | {f"greedy_{name}": value for name, value in otherwise(run, GREEDY, pictures).items()}
+
+
+def proof(config: Config) -> dict[str, Any]:
+    """The files are compared word by word, by each of their searches."""
+    greedy = ("greedy",) if config.model.beam > 1 else ()
+    signatures = {"saved_model": ("serving_default", *greedy), "tflite": ("decode", *greedy)}
+    return {"classes": False, "relative": True, "tolerances": LOSS_OF_CIDER, "signatures": signatures}
+
+
+def write_saved_model(run: Run, data: CaptionData, path: Path) -> None:
+    """Encoded pictures in, captions out: by the beam (`serving_default`, `beam`) and greedily (`greedy`)."""
+    front, model = halves(run.model)
+    greedy = with_encoder(searching_otherwise(model, GREEDY), front)
+    serve = in_words(data.vocabulary, run.config.data.level)
+    further = {"greedy": (greedy, serve)}
+    export_saved_model(run.model, path, serve, signatures=further | {"beam": (run.model, serve)})
+
+
+def in_words(vocabulary: tuple[str, ...], level: str) -> Any:
+    """A function of TensorFlow operations that adds the captions to their tokens."""
+    names = tf.constant(vocabulary)
+
+    def serve(answers: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        of_tokens = tf.gather(names, answers["tokens"])
+        captions = tf.strings.reduce_join(of_tokens, axis=-1, separator=" " if level == "word" else "")
+        return answers | {"captions": tf.strings.strip(captions) if level == "word" else captions}
+
+    return serve
+
+
+def write_tflite(run: Run, path: Path, quantization: str | None, examples: Any) -> None:
+    """Pixels in, tokens out: `decode` by the beam, `greedy` greedily."""
+    _, model = halves(run.model)
+    encoder, step = single_steps(model)
+    search = model.get_layer(SEARCH)
+    export_decoder(
+        encoder,
+        step,
+        path,
+        words.BOUND,
+        words.BOUND,
+        search.length,
+        search.search.width,
+        search.search.length_penalty,
+        quantization,
+        search.search.consensus,
+    )

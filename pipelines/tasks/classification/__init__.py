@@ -1,0 +1,1 @@
+"""Sequences that are given one class, or a few."""

@@ -1,0 +1,195 @@
+"""What sets classification apart: its loss, its scores beside the baselines, its pictures, what is served."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from ...core.config import Config
+from ...core.pipeline import Findings
+from ...core.runs import Run
+from ...export import export_saved_model, export_tflite
+from ...stages import plots
+from ...stages.data import LabelledData
+from ...stages.encoding import halves
+from . import metrics
+
+MONITOR, MODE, TOGETHER = "val_accuracy", "max", 256
+LEAST = 1e-7  # probability, so that its logarithm is finite
+ABOUT_METRICS = {
+    "accuracy": "share of the examples that are wholly right",
+    "label_accuracy": "share of the single labels that are right",
+    "macro_f1": "mean of the classes' F1",
+    "log_loss": "nats a label, lower is better",
+    "roc_auc": "area under the ROC curve; of more than two classes the mean, each against the rest",
+    "calibration_error": "expected calibration error, 15 bins, lower is better",
+}
+
+
+def compiled(config: Config) -> dict[str, Any]:
+    """Loss and metric of the training, for `compile`."""
+    return {"loss": Loss(config.training.label_smoothing), "metrics": [accuracy]}
+
+
+def callbacks(config: Config, data: LabelledData, batches: tf.data.Dataset) -> list:
+    """None: the loss and the metrics of validation are enough."""
+    return []
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Cross-entropy of each label, in nats, with a share of its probability spread over all classes.
+
+    Probabilities are taken as they are, whatever their sum: see `model.OpinionPool`.
+    """
+
+    smoothing: float
+
+    def __call__(self, labels: keras.KerasTensor, probabilities: keras.KerasTensor) -> keras.KerasTensor:
+        classes = probabilities.shape[-1]
+        targets = keras.ops.one_hot(keras.ops.cast(labels, "int32"), classes)
+        targets = (1 - self.smoothing) * targets + self.smoothing / classes
+        return -keras.ops.sum(targets * keras.ops.log(keras.ops.maximum(probabilities, LEAST)), axis=-1)
+
+
+def accuracy(labels: keras.KerasTensor, probabilities: keras.KerasTensor) -> keras.KerasTensor:
+    """1 for each example whose labels are all right, else 0, `[batch]`; the mean is what the test's accuracy is too."""
+    classes = keras.ops.shape(probabilities)[-1]
+    examples = keras.ops.shape(probabilities)[0]
+    named = keras.ops.argmax(keras.ops.reshape(probabilities, (examples, -1, classes)), axis=-1)
+    right = keras.ops.equal(named, keras.ops.cast(keras.ops.reshape(labels, (examples, -1)), named.dtype))
+    return keras.ops.cast(keras.ops.all(right, axis=-1), "float32")
+
+
+def score(config: Config, data: LabelledData, probabilities: np.ndarray) -> dict[str, float]:
+    """All metrics of probabilities for the test split."""
+    labels = data.test.labels
+    return metrics.classification(probabilities, labels) | metrics.roc_auc(probabilities, labels)
+
+
+def judge(run: Run, data: LabelledData, probabilities: np.ndarray, answers: dict[str, np.ndarray]) -> Findings:
+    """The scores beside those of the baselines, and what they come from.
+
+    Args:
+        run: Of the model.
+        data: Its splits.
+        probabilities: The model's, for the test split.
+        answers: Those of each baseline.
+    """
+    labels, primary, resamples = data.test.labels, run.primary, run.config.evaluation.bootstrap
+    scores = score(run.config, data, probabilities)
+    beside = {name: score(run.config, data, answer) for name, answer in answers.items()}
+    matrix = metrics.confusion(probabilities, labels)
+    found = run.pipeline.examine(
+        run, data, probabilities, worst_mistakes(probabilities, labels, run.config.evaluation.mistakes)
+    )
+    details = {
+        "test": scores,
+        "intervals": metrics.intervals(metrics.classification, probabilities, labels, resamples),
+        "baselines": beside,
+        "references": {},
+        "beats_baselines": all(scores[primary] > baseline[primary] for baseline in beside.values()),
+        "comparisons": {name: _beside(probabilities, answer, labels, resamples) for name, answer in answers.items()},
+        "per_class": {
+            name: dict(zip(data.classes, column.tolist(), strict=True))
+            for name, column in metrics.per_class(matrix).items()
+        },
+        "confusion_matrix": matrix,
+        **found.details,
+    }
+    figures = {
+        "confusion_matrix": plots.confusion_matrix(matrix, data.classes),
+        "calibration": plots.reliability(probabilities, labels),
+        **found.figures,
+    }
+    return Findings(details, figures, found.pages, predictions(data, probabilities))
+
+
+def _beside(probabilities: np.ndarray, baseline: np.ndarray, labels: np.ndarray, resamples: int) -> dict[str, Any]:
+    """Whether the model is right more often than a baseline, on the same examples."""
+    right, baseline_right = (
+        (answer.argmax(-1) == labels).reshape(len(labels), -1).all(1) for answer in (probabilities, baseline)
+    )
+    return metrics.paired_test(right, baseline_right) | {
+        "difference": metrics.difference_interval(right, baseline_right, resamples)
+    }
+
+
+def worst_mistakes(probabilities: np.ndarray, labels: np.ndarray, count: int) -> list[int]:
+    """Rows that are wrong, those first whose right answer was thought least likely.
+
+    >>> worst_mistakes(np.array([[.9, .1], [.4, .6], [.8, .2]]), np.array([1, 1, 1]), 2)
+    [0, 2]
+    """
+    rows = len(labels)
+    likelihood = np.take_along_axis(probabilities, labels[..., None], axis=-1).reshape(rows, -1).prod(axis=1)
+    wrong = (probabilities.argmax(-1) != labels).reshape(rows, -1).any(axis=1)
+    order = np.argsort(likelihood, kind="stable")
+    return [int(row) for row in order if wrong[row]][:count]
+
+
+def predictions(data: LabelledData, probabilities: np.ndarray) -> pd.DataFrame:
+    """The right label, the model's, and its probability, for each test row."""
+    rows = len(data.test)
+    names = np.array(data.classes)
+    table = pd.DataFrame({"row": np.arange(rows)})
+    of_labels = data.test.labels.reshape(rows, -1)
+    of_model = probabilities.reshape(rows, len(data.positions), -1)
+    for index, position in enumerate(data.positions):
+        table[position] = names[of_labels[:, index]]
+        table[f"predicted_{position}"] = names[of_model[:, index].argmax(-1)]
+        table[f"probability_{position}"] = of_model[:, index].max(-1).round(6)
+    table["correct"] = (of_model.argmax(-1) == of_labels).all(axis=1)
+    return table
+
+
+def tables(scores: dict[str, Any]) -> str:
+    """On how many of the same examples only one is right, and whether that can be chance."""
+    lines = ["| beside | only the model is right | only the baseline | McNemar's exact p | difference of accuracy |"]
+    lines.append("|---|---|---|---|---|")
+    for name, found in scores["comparisons"].items():
+        interval = " to ".join(f"{bound:+.4f}" for bound in found["difference"])
+        chance = f"{found['p_value']:.2g}" if found["p_value"] else "below 1e-6"  # metrics.json has six digits
+        lines.append(
+            f"| {name.replace('_', ' ')} | {found['only_model']:,} | {found['only_baseline']:,} | "
+            f"{chance} | {interval} |"
+        )
+    return "\n".join(lines)
+
+
+def expected(run: Run, inputs: Any) -> np.ndarray:
+    """What the exported files must give."""
+    return run.predict(inputs)
+
+
+def proof(config: Config) -> dict[str, Any]:
+    """Answers are probabilities, of which the highest is the label."""
+    return {"classes": True, "least_size": 1.0}
+
+
+def write_saved_model(run: Run, data: LabelledData, path: Path) -> None:
+    """Adds the label's name to the probabilities, inside the SavedModel."""
+
+    def serve(probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {
+            "probabilities": probabilities,
+            "labels": tf.gather(tf.constant(data.classes), tf.argmax(probabilities, -1)),
+        }
+
+    export_saved_model(run.model, path, serve=serve)
+
+
+def write_tflite(run: Run, path: Path, quantization: str | None, examples: Any) -> None:
+    """What is trained, for whole sequences and, where the model can be stepped, for single steps too."""
+    export_tflite(halves(run.model)[1], path, quantization, examples)
+
+
+def headline(scores: dict[str, Any]) -> str:
+    """What must stand first in the card: nothing."""
+    return ""

@@ -1,0 +1,1 @@
+"""Series whose next steps are forecast."""

@@ -1,0 +1,90 @@
+"""Rolling-origin backtest: parts of the test split scored by themselves, each by a network trained anew, if asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.console import Console
+
+from ...core.files import write_text
+from .answers import losses
+from .splits import SeriesData, text
+
+if TYPE_CHECKING:
+    from ...core.config import Config
+    from ...core.runs import Run
+
+FOLDER = "backtest"
+
+
+def parts(data: SeriesData, count: int) -> list[np.ndarray]:
+    """Rows of the test windows by consecutive spans of their first dates, of about as many dates each."""
+    first = data.test.ends_of_futures[:, 0]
+    dates = np.unique(first)
+    spans = np.array_split(dates, min(count, len(dates)))
+    return [np.flatnonzero((first >= span[0]) & (first <= span[-1])) for span in spans]
+
+
+def scores(run: Run, data: SeriesData, of_each: dict[str, np.ndarray], naive: str) -> list[dict[str, Any]]:
+    """The mean loss of the model and of the naive forecast in each part, and that of the network trained for it.
+
+    Args:
+        run: Of the model; networks that are trained anew lie in its folder `backtest`.
+        data: Its splits.
+        of_each: Losses `[n, horizon, targets]` of the model and the baselines.
+        naive: Which of these is the naive forecast.
+    """
+    found = []
+    for number, rows in enumerate(parts(data, run.config.evaluation.windows)):
+        dates = data.test.ends_of_futures[rows]
+        part = {
+            "from": text(dates[:, 0].min()),
+            "to": text(dates[:, 0].max()),
+            "windows": len(rows),
+            "model": float(of_each["model"][rows].mean()),
+            naive: float(of_each[naive][rows].mean()),
+        }
+        if run.config.evaluation.refit:
+            part["refitted"] = part["model"] if number == 0 else float(refitted(run, data, rows, number).mean())
+        found.append(part)
+    return found
+
+
+def refitted(run: Run, data: SeriesData, rows: np.ndarray, number: int) -> np.ndarray:
+    """Losses in one part of a network that was trained on all that was known before it.
+
+    Validation is as long as that of the run, and ends where the part begins. Losses are of the run's own scale.
+    """
+    from ...core.runs import Run
+    from ...stages.training import train
+
+    start = data.test.ends_of_futures[rows, 0].min()
+    config = moved(run.config, start, start - (data.test_from - data.validation_from))
+    own = run.pipeline.load(config)
+    path = run.path / FOLDER / str(number)
+    refit = Run(path, run.pipeline, config)
+    if not (path / "model.keras").is_file():
+        path.mkdir(parents=True, exist_ok=True)
+        refit.write_json("environment.json", {})
+        write_text(path / "config.yaml", config.to_yaml())
+        train(refit, own, Console(quiet=True))
+    places = {key: row for row, key in enumerate(keys(own))}
+    chosen = np.array([places[key] for key in np.array(keys(data))[rows].tolist()])
+    answers = np.full((len(data.test), *refit.model.output_shape[1:]), np.nan)
+    answers[rows] = refit.predict(own.test[chosen].inputs)
+    return losses(run.config, data, answers)[rows]
+
+
+def keys(data: SeriesData) -> list[int]:
+    """The first known row of each test window, which tells them apart."""
+    return data.test.windows.starts.tolist()
+
+
+def moved(config: Config, test_from: np.datetime64, validation_from: np.datetime64) -> Config:
+    """The configuration with the splits at other dates."""
+    dates = {
+        "test_from": test_from.astype("datetime64[us]").item(),
+        "validation_from": validation_from.astype("datetime64[us]").item(),
+    }
+    return config.model_copy(update={"data": config.data.model_copy(update=dates)})

@@ -1,0 +1,40 @@
+"""Reads CSV files as the configuration of a forecasting pipeline says: in training, and again in `predict`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...sources import series
+from .features import NOT_NEGATIVE, OF_POSITIVE
+
+if TYPE_CHECKING:
+    from ...stock_forecast import SeriesSection
+
+
+def load(data: SeriesSection, path: Path) -> series.Series:
+    """Series from CSV files, read as the configuration says; columns that nothing needs are left unread."""
+    targets, above = data.targets or (), dict.fromkeys([*positive(data), *data.positive])
+    counts = [feature.column for feature in data.features if feature.kind in NOT_NEGATIVE]
+    not_negative = [column for column in dict.fromkeys([*counts, *data.not_negative]) if column not in above]
+    needed = dict.fromkeys([*targets, *(f.column for f in data.features if f.column), *above, *not_negative])
+    return series.load(
+        path,
+        data.date_column,
+        tuple(needed) if targets else None,
+        series_column=data.series_column,
+        date_format=data.date_format,
+        timezone=data.timezone,
+        decimal=data.decimal,
+        thousands=data.thousands,
+        encoding=data.encoding,
+        missing=data.missing,
+        positive=tuple(above),
+        not_negative=tuple(not_negative),
+    )
+
+
+def positive(data: SeriesSection) -> list[str]:
+    """Columns whose logarithm is taken."""
+    targets = data.targets or () if data.target != "level" else ()
+    return [*targets, *(feature.column for feature in data.features if feature.kind in OF_POSITIVE)]

@@ -1,0 +1,1 @@
+"""Texts that are given a class."""

@@ -1,0 +1,57 @@
+"""Which tokens of a text the answer of a recurrent network rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...core.errors import UsageError
+from ...runtime import tokens
+
+if TYPE_CHECKING:
+    from ...core.runs import Run
+
+EXPLAINED = ("attention", "max", "max_mean")
+BATCH = 64
+
+
+def weights(run: Run, texts: Sequence[str]) -> list[tuple[list[str], np.ndarray]]:
+    """The tokens that the model read of each text, and how much of the answer rests on each; the weights add up to 1.
+
+    With attention pooling these are its weights; with max pooling the share of the units whose largest output the token
+    has. Of a model beside the network (`model.convolution`, `model.ngrams`) nothing is told.
+
+    Raises:
+        UsageError: If the model pools in another way, so that every token counts alike, or the last one alone.
+    """
+    pooling = run.config.model.pooling
+    if pooling not in EXPLAINED:
+        raise UsageError(
+            f"the model of {run.path} has model.pooling={pooling}, which tells nothing of single tokens; train one "
+            f"with model.pooling={' or '.join(EXPLAINED)}."
+        )
+    import keras
+
+    from ...stages.data import Split, as_objects
+    from ...stages.encoding import encoded, halves
+    from .model import ATTENTION, SEQUENCE
+
+    encoder, model = halves(run.model)
+    inner = keras.Model(model.input, model.get_layer(ATTENTION if pooling == "attention" else SEQUENCE).output)
+    rows = encoded(Split(as_objects(list(texts)), np.zeros(len(texts))), encoder).inputs
+    data = run.config.data
+    explained = []
+    for start in range(0, len(rows), BATCH):
+        outputs = inner.predict(tokens.padded(rows[start : start + BATCH]), verbose=0)
+        for row, output, text in zip(rows[start:], outputs, texts[start:], strict=False):
+            of_tokens = output[: len(row)]
+            share = of_tokens[:, 0] if pooling == "attention" else _shares(of_tokens)
+            explained.append((tokens.ends(tokens.tokens(text, data.level), data.length, data.keep), share))
+    return explained
+
+
+def _shares(outputs: np.ndarray) -> np.ndarray:
+    """Of outputs `[time, units]`, in what share of the units each time step has the largest one."""
+    return np.bincount(outputs.argmax(axis=0), minlength=len(outputs)) / outputs.shape[1]

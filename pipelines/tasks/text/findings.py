@@ -1,0 +1,158 @@
+"""What is looked at in the answers of a text classifier: where it fails, and how an answer comes about."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ...core.pipeline import Findings
+from ...runtime import tokens
+from ...stages import plots
+from . import explanation
+
+if TYPE_CHECKING:
+    from ...core.runs import Run
+    from ...stages.data import LabelledData
+
+NEGATION = re.compile(
+    r"\b(?:not|no|never|nothing|nobody|none|neither|nor|hardly|barely|without|cannot)\b|n['’]t\b"
+    r"|[不沒没未別别無无]",
+    re.IGNORECASE,
+)
+GROUPS = 5
+TRACED, SHORTEST, LONGEST = 6, 5, 40
+
+
+def examine(run: Run, data: LabelledData, probabilities: np.ndarray, worst: list[int]) -> Findings:
+    """Scores by length and by negation, the worst mistakes as text, and if asked for, answers word by word."""
+    right = probabilities.argmax(-1) == data.test.labels
+    lengths = np.array([len(tokens.tokens(text, run.config.data.level)) for text in data.test.inputs])
+    negated = np.array([bool(NEGATION.search(text)) for text in data.test.inputs])
+    groups = {
+        "by_length": ("tokens", by_group(right, *_length_groups(lengths))),
+        "by_negation": ("negation", by_group(right, np.where(negated, 1, 0), ["without a negation", "with one"])),
+    }
+    figures = {name: plots.scores_by_group(table, "accuracy", title) for name, (title, table) in groups.items()}
+    if run.config.evaluation.trace:
+        figures["trace"] = trace(run, data, lengths)
+    details = {name: table.to_dict("records") for name, (_, table) in groups.items()}
+    if run.config.model.convolution or run.config.model.ngrams:
+        details["alone"] = accuracy_alone(run, data)
+    return Findings(
+        details=details,
+        figures=figures,
+        pages={"worst_mistakes": mistakes_page(run, data, probabilities, worst)},
+    )
+
+
+def accuracy_alone(run: Run, data: LabelledData) -> dict[str, float]:
+    """The accuracy that each of several models, which answer together, has without the others on the test split."""
+    import keras
+
+    from ....layers import paths
+    from ...stages.data import evaluation_batches
+    from ...stages.encoding import encoded, halves
+
+    settings = run.config.model
+    names = ["recurrent", *["convolution"] * bool(settings.convolution), *["ngrams"] * bool(settings.ngrams)]
+    encoder, model = halves(run.model)
+    parts = keras.Model(model.input, model.get_layer("probabilities").input)
+    batches = evaluation_batches(encoded(data.test, encoder))
+    labels = np.concatenate([labels for _, labels in batches.as_numpy_iterator()])
+    with paths.few_lengths():
+        scores = parts.predict(batches, verbose=0)
+    return {name: float((each.argmax(-1) == labels).mean()) for name, each in zip(names, scores, strict=True)}
+
+
+def by_group(right: np.ndarray, group: np.ndarray, names: list[str]) -> pd.DataFrame:
+    """Accuracy of each group of examples, with Wilson's 95% interval; groups without examples are left out.
+
+    >>> by_group(np.array([True, False, True]), np.array([0, 0, 2]), ["a", "b", "c"]).round(2).to_dict("records")[0]
+    {'group': 'a', 'score': 0.5, 'low': 0.09, 'high': 0.91, 'count': 2}
+    """
+    from scipy.stats import binomtest
+
+    rows = []
+    for number, name in enumerate(names):
+        hits, count = int(right[group == number].sum()), int((group == number).sum())
+        if count:
+            low, high = binomtest(hits, count).proportion_ci(method="wilson")
+            rows.append((name, hits / count, float(low), float(high), count))
+    return pd.DataFrame(rows, columns=["group", "score", "low", "high", "count"])
+
+
+def _length_groups(lengths: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """The group of each text by its number of tokens, equally many in each as far as possible, and their names."""
+    edges = np.unique(np.quantile(lengths, np.linspace(0, 1, GROUPS + 1)[1:-1], method="higher"))
+    begins = [int(lengths.min()), *(int(edge) + 1 for edge in edges)]
+    ends = [*(int(edge) for edge in edges), int(lengths.max())]
+    names = [f"{begin:,} to {end:,}" for begin, end in zip(begins, ends, strict=True)]
+    return np.searchsorted(edges, lengths), names
+
+
+def mistakes_page(run: Run, data: LabelledData, probabilities: np.ndarray, worst: list[int]) -> str:
+    """The worst mistakes as HTML: what was read, the darker the more the answer rests on it."""
+    texts = [data.test.inputs[row] for row in worst]
+    explained = run.config.model.pooling in explanation.EXPLAINED
+    read = explanation.weights(run, texts) if explained and texts else [([text], np.zeros(1)) for text in texts]
+    parts = []
+    for row, (words, weights) in zip(worst, read, strict=True):
+        answer = probabilities[row].argmax()
+        title = (
+            f"row {row}: {data.classes[data.test.labels[row]]}, taken for {data.classes[answer]} "
+            f"({probabilities[row, answer]:.3f})"
+        )
+        parts.append(f"<h2>{html.escape(title)}</h2>\n<p>{_shaded(words, weights, run.config.data.level)}</p>")
+    note = (
+        "darker: more of the recurrent network's answer rests on it"
+        if explained
+        else "model.pooling tells nothing of single tokens"
+    )
+    return (
+        '<!DOCTYPE html>\n<html><head><meta charset="utf-8"><title>worst mistakes</title>'
+        "<style>body{font:16px/1.7 sans-serif;max-width:50em;margin:2em auto} h2{font-size:1em} "
+        "span{border-radius:3px}</style></head>\n"
+        f'<body dir="auto"><h1>The worst mistakes on the test split</h1>\n<p>({note})</p>\n'
+        + ("\n".join(parts) or "<p>There is none.</p>")
+        + "\n</body></html>\n"
+    )
+
+
+def _shaded(words: list[str], weights: np.ndarray, level: str) -> str:
+    strongest = max(float(weights.max()), 1e-9)
+    spans = [
+        f'<span style="background:rgba(230,120,0,{weight / strongest:.2f})">{html.escape(word)}</span>'
+        for word, weight in zip(words, weights, strict=True)
+    ]
+    return ("" if level == "character" else " ").join(spans)
+
+
+def trace(run: Run, data: LabelledData, lengths: np.ndarray) -> Figure:
+    """How the answer for some short texts evolves, token by token: each point is the answer to all tokens so far."""
+    from ...stages.data import Split
+    from ...stages.encoding import encoded, halves
+
+    encoder, model = halves(run.model)
+    fitting = np.flatnonzero((lengths >= SHORTEST) & (lengths <= LONGEST))
+    rows = (fitting if len(fitting) else np.argsort(lengths, kind="stable"))[:TRACED]
+    figure, names = Figure(figsize=(11, 2.3 * len(rows)), layout="constrained"), [*map(plots.literal, data.classes)]
+    ids = encoded(Split(data.test.inputs[rows], data.test.labels[rows]), encoder).inputs
+    for axes, row, numbers in zip(np.atleast_1d(figure.subplots(len(rows), 1)), rows, ids, strict=True):
+        prefixes = tokens.padded([numbers[: end + 1] for end in range(len(numbers))])
+        answers = model.predict(prefixes, batch_size=256, verbose=0)
+        words = tokens.ends(
+            tokens.tokens(data.test.inputs[row], run.config.data.level), run.config.data.length, run.config.data.keep
+        )
+        for number in range(1 if len(data.classes) == 2 else 0, len(data.classes)):
+            axes.plot(answers[:, number], "o-", markersize=3, label=names[number])
+        axes.set(ylim=(-0.03, 1.03), ylabel="probability", xlim=(-0.5, len(words) - 0.5))
+        axes.set_title(f"is {names[data.test.labels[row]]}", fontsize=9)
+        axes.set_xticks(range(len(words)), [*map(plots.literal, words)], rotation=60, ha="right", fontsize=8)
+        axes.axhline(0.5, color="gray", linewidth=0.6, linestyle="--")
+        axes.legend(loc="center right", fontsize=8)
+    return figure
