@@ -24,7 +24,7 @@ from scipy import stats
 
 from keras_recurrent.layers import paths
 from keras_recurrent.pipelines import sentiment
-from keras_recurrent.pipelines.cli.commands.request import Request
+from keras_recurrent.pipelines.cli.request import Request
 from keras_recurrent.pipelines.stages.data import Split, evaluation_batches, training_batches
 from keras_recurrent.pipelines.stages.encoding import encoded
 from keras_recurrent.pipelines.stages.training import optimizer
@@ -85,7 +85,7 @@ def to_the_longest(split: Split, length: int) -> Split:
     return Split(rows, split.labels)
 
 
-def compiled(config: sentiment.SentimentConfig, data: sentiment.LabelledTexts, seed: int) -> keras.Model:
+def compiled(config: sentiment.TextConfig, data: sentiment.LabelledTexts, seed: int) -> keras.Model:
     """The model of the preset, with a constant learning rate."""
     keras.utils.set_random_seed(seed)
     model = sentiment.build(config, data, "float32")

@@ -134,8 +134,8 @@ def memory(options: argparse.Namespace) -> dict[str, float]:
     """Peak memory of a run, in GB (10^9 bytes), and of the libraries alone."""
     import tensorflow as tf
 
-    from keras_recurrent.pipelines.cli.commands.request import Request
-    from keras_recurrent.pipelines.cli.commands.verbs import run
+    from keras_recurrent.pipelines.cli.request import Request
+    from keras_recurrent.pipelines.cli.verbs import run
     from keras_recurrent.pipelines.core.console import progress
 
     with tempfile.TemporaryDirectory() as folder:

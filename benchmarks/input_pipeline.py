@@ -18,7 +18,8 @@ from results import write
 
 from keras_recurrent.pipelines.core.config import RecurrentModel, Training
 from keras_recurrent.pipelines.mnist_rows import RowsConfig, RowsData, augment, build
-from keras_recurrent.pipelines.stages.data import LabelledData, Split, training_batches
+from keras_recurrent.pipelines.stages.data import Split, training_batches
+from keras_recurrent.pipelines.tasks.classification.data import LabelledData
 
 IMAGES, BATCH = 55_000, 64
 

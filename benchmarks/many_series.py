@@ -96,8 +96,8 @@ def memory(folder: Path) -> dict[str, float]:
     """Peak memory of a run, in GB (10^9 bytes), and of the libraries alone."""
     import tensorflow as tf
 
-    from keras_recurrent.pipelines.cli.commands.request import Request
-    from keras_recurrent.pipelines.cli.commands.verbs import run
+    from keras_recurrent.pipelines.cli.request import Request
+    from keras_recurrent.pipelines.cli.verbs import run
     from keras_recurrent.pipelines.core.console import progress
 
     tf.add(1.0, 1.0)
@@ -116,7 +116,7 @@ def peak() -> float:
 def seconds(folder: Path, epochs: int) -> dict[str, float]:
     """Median seconds of an epoch, in each way."""
     from keras_recurrent.pipelines import stock_forecast
-    from keras_recurrent.pipelines.cli.commands.request import Request
+    from keras_recurrent.pipelines.cli.request import Request
     from keras_recurrent.pipelines.stages.data import training_batches
     from keras_recurrent.pipelines.tasks.forecasting.task import compiled
 

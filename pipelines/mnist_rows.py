@@ -20,20 +20,22 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model
 from pydantic_core import PydanticCustomError
 
 from . import cli
-from .core.config import ClassifierEvaluation, ClassifierTraining, Config, DataSection, FullPath, RecurrentModel
+from .core.config import DataSection, FullPath, RecurrentModel
 from .core.errors import DataError
-from .core.pipeline import Findings, Pipeline
+from .core.pipeline import Findings, Pipeline, Task
 from .sources import digits, idx, tfds
 from .stages import prediction
-from .stages.data import LabelledData, Split, hold_out
+from .stages.data import Split
 from .tasks.classification import baselines
+from .tasks.classification.config import ClassifierConfig
+from .tasks.classification.data import LabelledData, hold_out
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-    from .core.runs import Run
-    from .stages.data import Augment
+    from .core.data import Augment
+    from .core.pipeline import Run
 
 CLASSES = tuple("0123456789")
 
@@ -85,13 +87,11 @@ class RowsData(DataSection):
         return self
 
 
-class RowsConfig(Config):
+class RowsConfig(ClassifierConfig):
     """The configuration of mnist_rows."""
 
     data: RowsData = RowsData()
     model: RecurrentModel = RecurrentModel()
-    training: ClassifierTraining = ClassifierTraining()
-    evaluation: ClassifierEvaluation = ClassifierEvaluation()
 
     @model_validator(mode="after")
     def _int8_is_short_or_stepped(self) -> RowsConfig:
@@ -156,7 +156,8 @@ def build(config: RowsConfig, data: LabelledData, precision: str) -> keras.Model
     """Builds the model: uint8 images `[batch, rows, columns]` in, probabilities `[batch, (2,) 10]` out."""
     import keras
 
-    from .stages.model import classifier, recurrent_stack
+    from .stages.model import recurrent_stack
+    from .tasks.classification.model import classifier
 
     rows, columns = data.train.inputs.shape[1:]
     images = keras.Input((rows, columns), dtype="uint8", name="images")
@@ -228,7 +229,7 @@ def about_data(config: RowsConfig) -> str:
 
 def examine(run: Run, data: LabelledData, probabilities: np.ndarray, worst: list[int]) -> Findings:
     """Draws the pictures of the worst mistakes, each with the right label and the model's."""
-    from .stages.plots import pictures
+    from .tasks.classification.plots import pictures
 
     def names(labels: np.ndarray) -> str:
         return " ".join(data.classes[label] for label in np.atleast_1d(labels))
@@ -239,6 +240,13 @@ def examine(run: Run, data: LabelledData, probabilities: np.ndarray, worst: list
         for row in worst
     ]
     return Findings(figures={"worst_mistakes": pictures(data.test.inputs[worst], titles)})
+
+
+def task() -> Task:
+    """What sets it apart from other tasks."""
+    from .tasks.classification.task import CLASSIFICATION
+
+    return CLASSIFICATION
 
 
 LOADING = """probabilities = runs.open("FOLDER_OF_THIS_FILE").predict(inputs)
@@ -256,7 +264,7 @@ answers = sequence(images=inputs)                          # probabilities; name
 
 PIPELINE = Pipeline(
     name="mnist_rows",
-    task="Names the handwritten digit in a small gray picture (or two digits side by side), read row by row.",
+    about="Names the handwritten digit in a small gray picture (or two digits side by side), read row by row.",
     limits=(
         "Knows digits as in its training data: one (or, for pairs, two) centred, bright on dark, upright, of the size "
         "it was trained on. It names a digit for any picture, also for one that shows none."
@@ -268,6 +276,7 @@ PIPELINE = Pipeline(
     load=load,
     build=build,
     augment=augment,
+    task=task,
     baselines=lambda config: {
         "most_frequent": baselines.most_frequent,
         "logistic_regression": baselines.logistic_regression,

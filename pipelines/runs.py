@@ -6,6 +6,7 @@
 >>> run.predict(images)                                    # doctest: +SKIP
 """
 
-from .core.runs import Run, open
+from .core.pipeline import Run
+from .core.runs import open
 
 __all__ = ["Run", "open"]

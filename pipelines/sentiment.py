@@ -16,119 +16,32 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
-from pydantic_core import PydanticCustomError
 
 from . import cli
-from .core.config import ClassifierEvaluation, ClassifierTraining, Config, DataSection, FullPath, TextModel
 from .core.errors import DataError, UsageError, did_you_mean
-from .core.pipeline import Pipeline
+from .core.pipeline import Pipeline, Task
 from .runtime import tokens
-from .runtime.tokens import Level, Side
 from .sources import opinions, texts, tfds, vectors
-from .stages.data import LabelledData, Split, hold_out
+from .stages.data import Split
 from .tasks.classification import baselines
+from .tasks.classification.data import LabelledData, hold_out
 from .tasks.text import baselines as of_texts
 from .tasks.text import findings, ngrams, prediction
+from .tasks.text.config import FILES, TextConfig, TextData
 
 if TYPE_CHECKING:
     import keras
 
-    from .core.runs import Run
+    from .core.pipeline import Run
 
-FILES = ("csv", "tsv", "jsonl")
 SPLITS = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "val", "dev"),
     "test": ("test", "testing"),
 }
-Share = Annotated[float, Field(gt=0, lt=1)]
-
-
-class SentimentData(DataSection):
-    """Where the texts come from, and how a text becomes a sequence."""
-
-    only_for: ClassVar[dict[str, set[str]]] = {
-        "path": {*FILES, "folder"},
-        "encoding": {*FILES, "folder"},
-        "text_column": {*FILES},
-        "label_column": {*FILES},
-        "split_column": {*FILES},
-        "data_dir": {"tfds"},
-        "language": {"sample"},
-        "count": {"sample"},
-    }
-
-    source: Literal["sample", "csv", "tsv", "jsonl", "folder", "tfds"] = "sample"
-    """Synthetic sentences; a file of that format, gzipped or not; a folder for each class; or the IMDB reviews by
-    TensorFlow Datasets."""
-    path: FullPath | None = None
-    """The file, or the folder."""
-    text_column: str = "text"
-    """Column with the texts."""
-    label_column: str = "label"
-    """Column with the classes, of any kind and number."""
-    split_column: str | None = None
-    """Column that says train, validation or test; null holds out a test split."""
-    encoding: str = "utf-8"
-    """Of the files."""
-    data_dir: FullPath | None = None
-    """Folder of TensorFlow Datasets; null for its own default."""
-    language: Literal["english", "chinese"] = "english"
-    """Of the synthetic sentences."""
-    count: Annotated[int, Field(ge=100)] = 5000
-    """How many synthetic sentences."""
-    validation: Share = 0.1
-    """Share of the training texts held out for validation, where the source has no such split."""
-    test: Share = 0.2
-    """Share of the texts held out for the test, where the source has no such split."""
-    split_seed: NonNegativeInt = 0
-    """Of the splits and of the synthetic sentences; apart from training.seed, so that every run is scored on the same
-    texts."""
-    neighbours: PositiveInt = 1
-    """So many neighbouring texts of the source go to the same split, where one is held out: as many as may be by one
-    author or about one thing, since a random split would score what is known of them."""
-    limit: PositiveInt | None = None
-    """Use that many training texts only (a short trial); null for all."""
-    level: Level = "word"
-    """What a token is: a word (or a single sign), or a character, for writing without spaces and for misspelling."""
-    vocabulary: Annotated[int, Field(ge=3)] = 30_000
-    """How many tokens are known, the most frequent ones of the training texts; all others are one."""
-    length: PositiveInt = 400
-    """How many tokens of a longer text are read."""
-    keep: Side = "right"
-    """Which end of a longer text is read: the right one, where a review comes to its verdict, or the left one."""
-    embeddings: FullPath | None = None
-    """Text file of pre-trained word vectors (GloVe or fastText) to begin with; model.embedding must be their size."""
-
-
-class SentimentEvaluation(ClassifierEvaluation):
-    """How the model is scored on the test split."""
-
-    trace: bool = False
-    """Draws for some short texts how the answer evolves from token to token."""
-
-
-class SentimentConfig(Config):
-    """The configuration of sentiment."""
-
-    data: SentimentData = SentimentData()
-    model: TextModel = TextModel()
-    training: ClassifierTraining = ClassifierTraining()
-    evaluation: SentimentEvaluation = SentimentEvaluation()
-
-    @model_validator(mode="after")
-    def _options_fit(self) -> SentimentConfig:
-        if self.data.embeddings and self.model.region:
-            text = "data.embeddings are vectors of single tokens; leave out model.region"
-            raise PydanticCustomError("together", text)
-        if "int8" in self.export.quantization:
-            text = "export.quantization int8 is for fixed lengths, and texts have none; leave it out"
-            raise PydanticCustomError("together", text)
-        return self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +58,7 @@ class LabelledTexts(LabelledData):
         return self.fit_linear()
 
 
-def load(config: SentimentConfig) -> LabelledTexts:
+def load(config: TextConfig) -> LabelledTexts:
     """Loads train, validation and test, and fits the vocabulary on the training texts."""
     data = config.data
     source = _source(data)
@@ -175,7 +88,7 @@ def load(config: SentimentConfig) -> LabelledTexts:
     )
 
 
-def _linear(config: SentimentConfig, train: Split, vocabulary: tuple[str, ...], classes: int) -> ngrams.Linear | None:
+def _linear(config: TextConfig, train: Split, vocabulary: tuple[str, ...], classes: int) -> ngrams.Linear | None:
     if config.model.ngrams is None:
         return None
     data = config.data
@@ -183,7 +96,7 @@ def _linear(config: SentimentConfig, train: Split, vocabulary: tuple[str, ...], 
     return ngrams.fit(rows, train.labels, classes, config.model.ngrams)
 
 
-def _source(data: SentimentData) -> texts.Texts:
+def _source(data: TextData) -> texts.Texts:
     """Texts, labels and, where the source has them, splits."""
     if data.source in (*FILES, "folder") and data.path is None:
         what = "the folder of the classes" if data.source == "folder" else f"the {data.source} file"
@@ -216,7 +129,7 @@ def _natural(label: str) -> tuple[bool, float, str]:
     return (True, 0.0, label) if math.isnan(number) else (False, number, label)
 
 
-def _splits(data: SentimentData, source: texts.Texts, classes: list[str]) -> tuple[Split, Split, Split]:
+def _splits(data: TextData, source: texts.Texts, classes: list[str]) -> tuple[Split, Split, Split]:
     numbers = {name: number for number, name in enumerate(classes)}
     everything = Split(np.array(source.texts, dtype=object), np.array([numbers[label] for label in source.labels]))
     if source.splits is None:
@@ -234,11 +147,11 @@ def _splits(data: SentimentData, source: texts.Texts, classes: list[str]) -> tup
     return *_validation(data, train), test
 
 
-def _validation(data: SentimentData, train: Split) -> tuple[Split, Split]:
+def _validation(data: TextData, train: Split) -> tuple[Split, Split]:
     return _hold_out(data, train, data.validation, key="data.validation")
 
 
-def _hold_out(data: SentimentData, split: Split, share: float, key: str) -> tuple[Split, Split]:
+def _hold_out(data: TextData, split: Split, share: float, key: str) -> tuple[Split, Split]:
     """Splits off a share of the texts, in runs of neighbours."""
     if data.neighbours == 1:
         return hold_out(split, round(share * len(split)), data.split_seed, f"{key}={share:g}")
@@ -250,11 +163,11 @@ def _hold_out(data: SentimentData, split: Split, share: float, key: str) -> tupl
     return split[~held_out], split[held_out]
 
 
-def build(config: SentimentConfig, data: LabelledTexts, precision: str) -> keras.Model:
+def build(config: TextConfig, data: LabelledTexts, precision: str) -> keras.Model:
     """Builds the model: ids of tokens `[batch, time]` in, 0 at the padded end; probabilities `[batch, classes]` out."""
     import keras
 
-    from .stages.model import classifier
+    from .tasks.classification.model import classifier
     from .tasks.text.model import convolved, text_features
     from .tasks.text.ngram_scores import NgramScores
 
@@ -269,7 +182,7 @@ def build(config: SentimentConfig, data: LabelledTexts, precision: str) -> keras
     return keras.Model(ids, classifier(*features, classes=classes, beside=beside), name="sentiment")
 
 
-def encoder(config: SentimentConfig, data: LabelledTexts) -> keras.Model:
+def encoder(config: TextConfig, data: LabelledTexts) -> keras.Model:
     """Texts `[batch]` in, ids of tokens `[batch, time]` out."""
     import keras
 
@@ -289,7 +202,7 @@ def write_beside(run: Run, folder: Path) -> None:
     tokens.write(folder, layer.vocabulary, layer.level, layer.length, layer.keep)
 
 
-def chosen_baselines(config: SentimentConfig) -> dict[str, Callable[[LabelledData], np.ndarray]]:
+def chosen_baselines(config: TextConfig) -> dict[str, Callable[[LabelledData], np.ndarray]]:
     """The most frequent class, and linear models of n-grams of words or characters, as the model reads them."""
     level = config.data.level
     return {
@@ -300,7 +213,7 @@ def chosen_baselines(config: SentimentConfig) -> dict[str, Callable[[LabelledDat
     }
 
 
-def about_data(config: SentimentConfig) -> str:
+def about_data(config: TextConfig) -> str:
     """Says where the texts come from."""
     data = config.data
     origin = {
@@ -309,6 +222,13 @@ def about_data(config: SentimentConfig) -> str:
         "tfds": "The Large Movie Review Dataset (Maas et al. 2011) through TensorFlow Datasets",
     }.get(data.source, f"The texts in {data.path}")
     return f"{origin}, read {data.level} by {data.level}, the {data.keep}most {data.length:,} of each."
+
+
+def task() -> Task:
+    """What sets it apart from other tasks."""
+    from .tasks.text.task import TEXT_CLASSIFICATION
+
+    return TEXT_CLASSIFICATION
 
 
 LOADING = """probabilities = runs.open("FOLDER_OF_THIS_FILE").predict(["a text", "another"])
@@ -324,7 +244,7 @@ TextClassifier("export/model.tflite").label(["a text", "another"])"""
 
 PIPELINE = Pipeline(
     name="sentiment",
-    task="Names the opinion in a text, or any other class that labelled texts were given for.",
+    about="Names the opinion in a text, or any other class that labelled texts were given for.",
     limits=(
         "Knows the words, the language and the kind of texts of its training data; it names a class for any text, also "
         "for one that holds none of them. Irony and knowledge of the world are beyond it."
@@ -332,9 +252,10 @@ PIPELINE = Pipeline(
     primary=lambda config: "accuracy",
     about_data=about_data,
     loading=LOADING,
-    config=SentimentConfig,
+    config=TextConfig,
     load=load,
     build=build,
+    task=task,
     baselines=chosen_baselines,
     examine=findings.examine,
     predict=prediction.predict,

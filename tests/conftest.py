@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from keras_recurrent.pipelines.cli.commands import app
+from keras_recurrent.pipelines.cli import app
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 for name in ("absl", "tensorflow"):

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_recurrent.pipelines.captioning import CaptioningConfig, CaptioningData, load
+from keras_recurrent.pipelines.captioning import load
 from keras_recurrent.pipelines.core.errors import DataError
 from keras_recurrent.pipelines.stages.data import AHEAD, training_batches
+from keras_recurrent.pipelines.tasks.captioning.config import CaptioningConfig, CaptioningData
 from keras_recurrent.pipelines.tasks.captioning.examples import CaptionedPictures, DecodedPictures
 
 COUNT, SIDE = 40, 32

@@ -14,7 +14,7 @@ import pytest
 import typer
 
 from keras_recurrent import layers, pipelines
-from keras_recurrent.pipelines.cli.commands import commands as cli
+from keras_recurrent.pipelines import cli
 from keras_recurrent.pipelines.core import catalogue
 
 ROOT = Path(__file__).parents[1]

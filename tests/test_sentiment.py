@@ -11,10 +11,11 @@ from PIL import Image
 from text_examples import CLASSES, TEXTS, read, table
 
 from keras_recurrent.pipelines.core import runs
-from keras_recurrent.pipelines.core.config import TextModel
-from keras_recurrent.pipelines.core.errors import DataError, UsageError
-from keras_recurrent.pipelines.sentiment import SentimentConfig, SentimentData, build, load
+from keras_recurrent.pipelines.core.errors import UsageError
+from keras_recurrent.pipelines.runtime import ArtifactError
+from keras_recurrent.pipelines.sentiment import build, load
 from keras_recurrent.pipelines.sources import tfds
+from keras_recurrent.pipelines.tasks.text.config import TextConfig, TextData, TextModel
 
 KINDS = ("saved_model", "tflite", "tflite_dynamic_range", "tflite_float16")
 BASELINES = {"most_frequent", "tfidf_unigrams", "tfidf_bigrams", "nbsvm"}
@@ -184,13 +185,13 @@ def test_the_files_beside_a_tflite_file_say_how_to_read(reviews):
 def test_a_classifier_without_its_vocabulary_says_so(reviews, finished, tmp_path):
     from keras_recurrent.pipelines.runtime import TextClassifier
 
-    with pytest.raises(DataError, match="lacks what turns texts into ids"):
+    with pytest.raises(ArtifactError, match="lacks what turns texts into ids"):
         TextClassifier(finished.path / "export/model.tflite")
-    with pytest.raises(DataError, match="no file"):
+    with pytest.raises(ArtifactError, match="no file"):
         TextClassifier(reviews.path / "export/none.tflite")
     copy = reviews.copy(tmp_path) / "export"
     (copy / "text.json").write_text("{")
-    with pytest.raises(DataError, match="lacks what turns texts into ids"):
+    with pytest.raises(ArtifactError, match="lacks what turns texts into ids"):
         TextClassifier(copy / "model.tflite")
 
 
@@ -198,8 +199,8 @@ def test_a_classifier_without_its_vocabulary_says_so(reviews, finished, tmp_path
 
 
 def config_of(embedding=8, **data):
-    section, model = SentimentData(**data), TextModel(embedding=embedding)
-    return SentimentConfig(pipeline="sentiment", preset="sample", data=section, model=model)
+    section, model = TextData(**data), TextModel(embedding=embedding)
+    return TextConfig(pipeline="sentiment", preset="sample", data=section, model=model)
 
 
 def loaded(**settings):

@@ -12,7 +12,7 @@ from PIL import Image
 from text_examples import read
 
 from keras_recurrent.pipelines.core import runs
-from keras_recurrent.pipelines.core.errors import DataError
+from keras_recurrent.pipelines.runtime import ArtifactError
 from keras_recurrent.pipelines.tasks.forecasting.answers import standardized
 
 TINY = {
@@ -453,15 +453,15 @@ def test_a_forecaster_says_what_it_misses(daily, several, tmp_path):
         model.forecast(np.ones((10, 2)), np.zeros(9, "datetime64[D]"))
     with pytest.raises(ValueError, match="knows no series None; it knows closed, east, north, west"):
         forecaster(several).forecast(np.ones((8, 2)))
-    with pytest.raises(DataError, match="no file"):
+    with pytest.raises(ArtifactError, match="no file"):
         Forecaster(tmp_path / "none.tflite")
     copy = daily.copy(tmp_path) / "export"
     for content in ("{", "[]", "{}"):
         (copy / "forecast.json").write_text(content)
-        with pytest.raises(DataError, match=r"forecast\.json is missing or damaged"):
+        with pytest.raises(ArtifactError, match=r"forecast\.json is missing or damaged"):
             Forecaster(copy / "model.tflite")
     (copy / "forecast.json").unlink()
-    with pytest.raises(DataError, match=r"forecast\.json is missing or damaged"):
+    with pytest.raises(ArtifactError, match=r"forecast\.json is missing or damaged"):
         Forecaster(copy / "model.tflite")
 
 

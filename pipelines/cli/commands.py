@@ -17,7 +17,7 @@ from ..core.errors import PipelineError, UsageError
 from .request import OUTPUT, Request
 
 if TYPE_CHECKING:
-    from ..core.runs import Run
+    from ..core.pipeline import Run
 
 UsageMistake = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 INTERRUPTED = 130

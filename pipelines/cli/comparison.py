@@ -13,6 +13,7 @@ from rich.console import Console
 from ..core import catalogue, files, runs
 from ..core.cells import CELLS
 from ..core.errors import DataError, DivergenceError, UsageError, did_you_mean
+from ..core.pipeline import COMPARISONS
 from . import verbs
 from .request import Request
 
@@ -52,11 +53,10 @@ def compare(request: Request, cells: Sequence[str], seeds: int, console: Console
     folder = _folder(request)
     data = verbs.load(pipeline, request.resolve(), console)
     from ..stages.evaluation import baseline_answers, parameters
-    from ..stages.kinds import kind_of
     from ..stages.plots import comparison, save
     from ..stages.training import train
 
-    score = kind_of(pipeline).score
+    score = pipeline.task().score
     rows = []
     for cell in cells:
         for seed in range(first, first + seeds):
@@ -109,7 +109,7 @@ def summarise(rows: list[tuple[str, float, int, float]], metric: str) -> pd.Data
 
 
 def _folder(request: Request) -> Path:
-    parent = request.output / request.pipeline / runs.COMPARISONS
+    parent = request.output / request.pipeline / COMPARISONS
     if request.name is None:
         if request.resume:
             raise UsageError("compare --resume needs --name, the comparison to go on with.")

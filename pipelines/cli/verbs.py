@@ -6,22 +6,22 @@ from rich.console import Console
 
 from ..core import catalogue, runs, settings
 from ..core.config import Config
+from ..core.data import Data
 from ..core.errors import GateError, UsageError
-from ..core.pipeline import Pipeline
-from ..stages.data import Data
+from ..core.pipeline import LABELS, Pipeline, Run
 from .request import Request
 
 EVALUATED = ("metrics.json", "predictions.csv", "README.md")
 
 
-def train(request: Request, console: Console) -> runs.Run:
+def train(request: Request, console: Console) -> Run:
     """Trains, in a new run folder or in the one that is resumed."""
     run, data = _begin(request, console)
     _train(run, data, console)
     return run
 
 
-def run(request: Request, console: Console) -> runs.Run:
+def run(request: Request, console: Console) -> Run:
     """Trains, evaluates, exports; a resumed run goes on where it stopped."""
     run, data = _begin(request, console)
     if _is_proven(run):
@@ -34,13 +34,13 @@ def run(request: Request, console: Console) -> runs.Run:
     return run
 
 
-def evaluate(run: runs.Run, console: Console) -> None:
+def evaluate(run: Run, console: Console) -> None:
     """Scores a trained run again."""
     _ = run.model
     _evaluate(run, load(run.pipeline, run.config, console), console)
 
 
-def export(run: runs.Run, console: Console) -> None:
+def export(run: Run, console: Console) -> None:
     """Exports and proves a trained run again."""
     _ = run.model
     _export(run, load(run.pipeline, run.config, console), console)
@@ -54,7 +54,7 @@ def load(pipeline: Pipeline, config: Config, console: Console) -> Data:
     return data
 
 
-def _begin(request: Request, console: Console) -> tuple[runs.Run, Data]:
+def _begin(request: Request, console: Console) -> tuple[Run, Data]:
     """The run folder, and the data: loaded first, so that unusable data leaves no folder behind."""
     catalogue.check(request.pipeline, request.preset)
     pipeline = catalogue.load(request.pipeline)
@@ -72,7 +72,7 @@ def _begin(request: Request, console: Console) -> tuple[runs.Run, Data]:
     return runs.create(path, pipeline, chosen), data
 
 
-def _same_settings(request: Request, run: runs.Run) -> None:
+def _same_settings(request: Request, run: Run) -> None:
     """Refuses options that differ from those of the run that is resumed."""
     written = run.config.model_dump(mode="json")
     typed = settings.typed_layers(request.pipeline, request.file, request.assignments)
@@ -90,18 +90,18 @@ def _same_settings(request: Request, run: runs.Run) -> None:
         )
 
 
-def _is_trained(run: runs.Run) -> bool:
-    return all((run.path / name).is_file() for name in ("model.keras", "history.csv", runs.LABELS))
+def _is_trained(run: Run) -> bool:
+    return all((run.path / name).is_file() for name in ("model.keras", "history.csv", LABELS))
 
 
-def _is_proven(run: runs.Run) -> bool:
+def _is_proven(run: Run) -> bool:
     if not (_is_trained(run) and all((run.path / name).is_file() for name in (*EVALUATED, "export/parity.json"))):
         return False
     artifacts = run.read_json("export/parity.json")["artifacts"].values()
     return all(artifact["passed"] and (run.path / artifact["path"]).exists() for artifact in artifacts)
 
 
-def _train(run: runs.Run, data: Data, console: Console) -> None:
+def _train(run: Run, data: Data, console: Console) -> None:
     if _is_trained(run):
         console.print(f"{run.path} is trained already.", soft_wrap=True)
         return
@@ -111,7 +111,7 @@ def _train(run: runs.Run, data: Data, console: Console) -> None:
     train(run, data, console)
 
 
-def _evaluate(run: runs.Run, data: Data, console: Console) -> None:
+def _evaluate(run: Run, data: Data, console: Console) -> None:
     console.print("evaluating, beside the baselines")
     from ..stages.evaluation import evaluate
     from ..stages.report import write_card
@@ -121,7 +121,7 @@ def _evaluate(run: runs.Run, data: Data, console: Console) -> None:
     write_card(run, run.read_json("export/parity.json") if proven else None)
 
 
-def _export(run: runs.Run, data: Data, console: Console) -> None:
+def _export(run: Run, data: Data, console: Console) -> None:
     console.print("exporting, and proving each file in a process of its own")
     from ..stages.export import export
 

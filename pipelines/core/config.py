@@ -83,34 +83,6 @@ class RecurrentModel(Section):
         return self
 
 
-class TextModel(RecurrentModel):
-    """Embedded tokens, stacked recurrent layers, and one vector of them for the whole text."""
-
-    embedding: PositiveInt = 128
-    """Numbers that stand for a token."""
-    region: PositiveInt | None = None
-    """One-hot convolution before the recurrence: so many adjacent tokens together give a vector of `embedding` numbers,
-    through a rectifier (Johnson & Zhang 2015, arXiv 1412.1058); null embeds each token by itself."""
-    embedding_dropout: Rate = 0.0
-    """Rate on the numbers that stand for a token."""
-    word_dropout: Rate = 0.0
-    """Rate at which whole tokens are left out in training."""
-    pooling: Literal["last", "max", "mean", "max_mean", "attention"] = "last"
-    """What stands for the text: the last output, the largest over time, the mean, both, or a mean with learned weights
-    (Yang et al. 2016, Hierarchical Attention Networks, NAACL)."""
-    final_dropout: Rate = 0.0
-    """Rate before the classifier."""
-
-    convolution: PositiveInt | None = None
-    """A second network without a recurrence: one-hot convolution over so many adjacent tokens, and the largest value of
-    each filter over time. It learns by itself, and the answer is the geometric mean of all there are; null has none."""
-    filters: PositiveInt = 256
-    """Of that convolution, if there is one."""
-    ngrams: Annotated[int, Field(ge=1, le=5)] | None = None
-    """A linear model (NBSVM, Wang & Manning 2012) of the n-grams of up to so many tokens beside the network, fitted
-    before it, with a part in the geometric mean; null has none."""
-
-
 class Training(Section):
     """How the model is fitted."""
 
@@ -160,13 +132,6 @@ class Evaluation(Section):
 
     bootstrap: NonNegativeInt = 1000
     """Resamples for the 95% intervals."""
-
-
-class ClassifierEvaluation(Evaluation):
-    """How a classifier is scored on the test split."""
-
-    mistakes: PositiveInt = 20
-    """How many of the worst mistakes are drawn."""
 
 
 class Export(Section):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.errors import DataError, UsageError
+from ..core.data import Examples
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-    Augment = Callable[[Any, tf.Tensor, tf.Tensor], tuple[Any, tf.Tensor]]
+    from ..core.data import Augment
 
 
 AHEAD = 4  # batches prepared while the model works on one
@@ -22,29 +22,6 @@ ENCODED = 256  # texts that are encoded together
 WINDOW = 50  # batches whose examples are sorted by length together
 FINE, COARSE, LONG = 8, 64, 32
 """Sequences are padded to a multiple of FINE steps, and those of more than LONG steps to one of COARSE."""
-
-
-class Examples(Protocol):
-    """A split, as the stages see it: `inputs` for the model, an array or a dict of them by name, and their `labels`."""
-
-    @property
-    def inputs(self) -> np.ndarray | dict[str, np.ndarray]: ...
-
-    @property
-    def labels(self) -> np.ndarray: ...
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, rows: np.ndarray | slice) -> Examples: ...
-
-    def reader(self) -> Callable[[tf.Tensor], tuple[Any, tf.Tensor]]:
-        """A function, of TensorFlow operations, from row numbers `[batch]` to their inputs and labels."""
-
-    def lengths(self) -> np.ndarray | None:
-        """Time steps of each example; None if all have the same."""
-
-    def encoded(self, encoder: keras.Model) -> Examples:
-        """The split as what stands behind the encoder takes it, where a pipeline has an encoder."""
 
 
 @dataclass(frozen=True)
@@ -96,58 +73,6 @@ def as_objects(rows: list) -> np.ndarray:
     array = np.empty(len(rows), object)
     array[:] = rows
     return array
-
-
-@dataclass(frozen=True)
-class Data:
-    """The three splits.
-
-    `names` are those of the answers: classes, or what is forecast. `notes` tell the user what was found in the data,
-    and how it was treated.
-    """
-
-    train: Examples
-    validation: Examples
-    test: Examples
-    names: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-
-    def sizes(self) -> dict[str, int]:
-        """Examples in each split."""
-        return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabelledData(Data):
-    """Splits whose labels are classes, and a name for each label of an example (one, usually)."""
-
-    positions: tuple[str, ...] = ("label",)
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Their names, by number."""
-        return self.names
-
-    def __post_init__(self) -> None:
-        if len(np.unique(self.train.labels)) < 2:
-            raise DataError("the training examples are all of one class; there is nothing to learn.")
-
-
-def hold_out(split: Split, count: int, seed: int, key: str) -> tuple[Split, Split]:
-    """Splits off `count` examples, the shares of the classes kept (stratified): the rest, and what was held out.
-
-    Raises:
-        UsageError: Beginning with `key`, what the configuration says, if too few examples of a class would be on
-            either side.
-    """
-    from sklearn.model_selection import train_test_split
-
-    rows = np.arange(len(split))
-    try:
-        rest, held_out = train_test_split(rows, test_size=count, stratify=split.labels, random_state=seed)
-    except ValueError as error:
-        raise UsageError(f"{key}: {count:,} of {len(split):,} examples can't be held out: {error}") from None
-    return split[np.sort(rest)], split[np.sort(held_out)]
 
 
 def training_batches(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import keras
 
-from .data import Examples
+from ..core.data import Examples
 
 
 def with_encoder(model: keras.Model, encoder: keras.Model | None) -> keras.Model:

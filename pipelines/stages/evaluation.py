@@ -10,11 +10,10 @@ import keras
 import numpy as np
 
 from ..core import files
-from ..core.runs import Run
-from ..tasks.classification import metrics
+from ..core.data import Data
+from ..core.pipeline import Run
 from . import plots
-from .data import Data
-from .kinds import kind_of
+from .statistics import rounded
 
 
 def evaluate(run: Run, data: Data) -> dict[str, Any]:
@@ -24,10 +23,10 @@ def evaluate(run: Run, data: Data) -> dict[str, Any]:
         What `metrics.json` holds.
     """
     began = time.perf_counter()
-    kind = kind_of(run.pipeline)
-    found = kind.judge(run, data, run.predict(data.test.inputs), baseline_answers(run, data))
+    task = run.pipeline.task()
+    found = task.judge(run, data, run.predict(data.test.inputs), baseline_answers(run, data))
     history = run.history
-    kept = history[kind.MONITOR].agg(f"idx{kind.MODE}")
+    kept = history[task.monitor].agg(f"idx{task.mode}")
     value = {
         "pipeline": run.pipeline.name,
         "preset": run.config.preset,
@@ -42,12 +41,12 @@ def evaluate(run: Run, data: Data) -> dict[str, Any]:
     if (run.path / "metrics.json").is_file() and "export" in (earlier := run.metrics["seconds"]):
         value["seconds"]["export"] = earlier["export"]
     files.write_text(run.path / "predictions.csv", found.predictions.to_csv(index=False))
-    curves = plots.learning_curves(history, kind.MONITOR.removeprefix("val_"), kept)
+    curves = plots.learning_curves(history, task.monitor.removeprefix("val_"), kept)
     for name, figure in {"learning_curves": curves, **found.figures}.items():
         plots.save(figure, run.path / f"plots/{name}.png")
     for name, page in found.pages.items():
         files.write_text(run.path / f"plots/{name}.html", page)
-    value = metrics.rounded(value)
+    value = rounded(value)
     run.write_json("metrics.json", value)
     return value
 

@@ -11,13 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 from ..core import files
-from ..core.runs import LABELS, Run
+from ..core.data import Data, Examples
+from ..core.pipeline import LABELS, Run
 from ..export import check_export
-from ..tasks.classification import metrics
-from .data import Data, Examples
 from .encoding import encoded, halves
-from .kinds import kind_of
 from .report import write_card
+from .statistics import rounded
 
 REPRESENTATIVE = 300
 
@@ -35,7 +34,7 @@ def export(run: Run, data: Data) -> dict[str, Any]:
     folder = run.path / "export"
     with files.whole(folder) as temporary:
         temporary.mkdir()
-        parity = metrics.rounded(_prove(run, data, _write(run, data, temporary)), 9)
+        parity = rounded(_prove(run, data, _write(run, data, temporary)), 9)
         for artifact in parity["artifacts"].values():
             artifact["path"] = str(folder.name / Path(artifact["path"]).relative_to(temporary))
         (temporary / "parity.json").write_text(json.dumps(parity, indent=2) + "\n", encoding="utf-8")
@@ -48,15 +47,15 @@ def export(run: Run, data: Data) -> dict[str, Any]:
 
 
 def _write(run: Run, data: Data, folder: Path) -> dict[str, Path]:
-    """Writes every artefact; returns where they are, by kind."""
+    """Writes every artefact; returns where they are, by task."""
     artifacts = {"saved_model": folder / "saved_model" / "1", "tflite": folder / "model.tflite"}
-    kind = kind_of(run.pipeline)
-    kind.write_saved_model(run, data, artifacts["saved_model"])
-    kind.write_tflite(run, artifacts["tflite"], None, None)
+    task = run.pipeline.task()
+    task.write_saved_model(run, data, artifacts["saved_model"])
+    task.write_tflite(run, artifacts["tflite"], None, None)
     for quantization in run.config.export.quantization:
         path = artifacts[f"tflite_{quantization}"] = folder / f"model.{quantization}.tflite"
         examples = representative(data.train, run.config.training.seed) if quantization == "int8" else None
-        kind.write_tflite(run, path, quantization, examples)
+        task.write_tflite(run, path, quantization, examples)
     (folder / LABELS.name).write_text("".join(f"{name}\n" for name in data.names), encoding="utf-8")
     run.pipeline.write_beside(run, folder)
     return artifacts
@@ -72,7 +71,7 @@ def _prove(run: Run, data: Data, artifacts: dict[str, Path]) -> dict[str, Any]:
     tf32 = tf.config.experimental.tensor_float_32_execution_enabled()
     tf.config.experimental.enable_tensor_float_32_execution(False)
     try:
-        expected = kind_of(run.pipeline).expected(run, data.test.inputs)
+        expected = run.pipeline.task().expected(run, data.test.inputs)
     finally:
         tf.config.experimental.enable_tensor_float_32_execution(tf32)
     encoder, _ = halves(run.model)
@@ -80,18 +79,18 @@ def _prove(run: Run, data: Data, artifacts: dict[str, Path]) -> dict[str, Any]:
     parts = [(data.test.inputs, raw)]
     if encoder is not None:
         parts.append((encoded(data.test, encoder).inputs, [name for name in artifacts if name not in raw]))
-    kind = kind_of(run.pipeline)
+    task = run.pipeline.task()
     proofs = [
         check_export(
             {name: artifacts[name] for name in names},
             inputs,
             expected=expected,
-            score=lambda answers: kind.score(run.config, data, answers),
+            score=lambda answers: task.score(run.config, data, answers),
             primary=run.primary,
             rows=run.config.export.rows,
             class_names=list(data.names),
-            lower_is_better=kind.MODE == "min",
-            **kind.proof(run.config),
+            lower_is_better=task.mode == "min",
+            **task.proof(run.config),
         )
         for inputs, names in parts
     ]

@@ -18,7 +18,7 @@ from ..core.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..core.runs import Run
+    from ..core.pipeline import Run
 
     ReadInput = Callable[[Path, tuple[int, ...]], tuple[np.ndarray, list[str]]]
 

@@ -8,27 +8,25 @@ from pathlib import Path
 from typing import Any
 
 from ..core import files
-from ..core.pipeline import Pipeline
-from ..core.runs import Run
-from .kinds import kind_of
+from ..core.pipeline import Pipeline, Run
 
 
 def write_card(run: Run, parity: dict[str, Any] | None = None) -> None:
     """Writes the card from `metrics.json`, and from what `parity.json` holds or will hold."""
-    scores, kind = run.metrics, kind_of(run.pipeline)
+    scores, task = run.metrics, run.pipeline.task()
     config = shlex.quote(str(run.path / "config.yaml"))
     sections = [
         f"# {run.pipeline.name}, preset {scores['preset']}",
-        kind.headline(scores),
-        run.pipeline.task,
+        task.headline(scores),
+        run.pipeline.about,
         f"**Data.** {run.pipeline.about_data(run.config)} " + _sizes(scores["examples"]),
         _training(run, scores),
-        _verdict(scores, max if kind.MODE == "max" else min),
-        kind.tables(scores),
-        _score_table(scores, kind.ABOUT_METRICS),
+        _verdict(scores, max if task.mode == "max" else min),
+        task.tables(scores),
+        _score_table(scores, task.metrics),
         _plots(run.path / "plots"),
         _export(parity, scores["primary"]) if parity else "",
-        f"**Intended use.** {run.pipeline.task} For study, and as a starting point for similar data.",
+        f"**Intended use.** {run.pipeline.about} For study, and as a starting point for similar data.",
         f"**Limits.** {run.pipeline.limits}",
         f"**Repeat it.**\n\n```\nkeras-recurrent run {run.pipeline.name} --config {config}\n```",
         _loading(run.pipeline),

@@ -12,13 +12,13 @@ from rich.console import Console
 from ...layers import paths
 from ..core import files
 from ..core.config import Training
+from ..core.data import Data
 from ..core.errors import UsageError
-from ..core.runs import Run
+from ..core.pipeline import Run
 from .checkpoint import BEST, Checkpoint, assign, read
-from .data import Data, evaluation_batches, training_batches
+from .data import evaluation_batches, training_batches
 from .divergence import StopOnNaN
 from .encoding import encoded, with_encoder
-from .kinds import kind_of
 from .progress import ShowProgress
 
 PLATEAU = {"factor": 0.2, "patience": 3}
@@ -35,19 +35,19 @@ def train(run: Run, data: Data, console: Console) -> None:
         DataError: If a checkpoint is damaged.
     """
     keras.backend.clear_session()
-    settings, kind = run.config.training, kind_of(run.pipeline)
+    settings, task = run.config.training, run.pipeline.task()
     keras.utils.set_random_seed(settings.seed)
     steps = math.ceil(len(data.train) / settings.batch_size)
     with strategy(settings.devices).scope():
         model = run.pipeline.build(run.config, data, settings.precision)
         model.compile(
             optimizer(settings, steps),
-            **kind.compiled(run.config),
+            **task.compiled(run.config),
             jit_compile=settings.jit_compile,
         )
         model.optimizer.build(model.trainable_variables)
-    counters = _scheduling_callbacks(settings, kind.MONITOR, kind.MODE)
-    checkpoint = Checkpoint(run.path / "checkpoints", run.path / "history.csv", kind.MONITOR, kind.MODE, counters)
+    counters = _scheduling_callbacks(settings, task.monitor, task.mode)
+    checkpoint = Checkpoint(run.path / "checkpoints", run.path / "history.csv", task.monitor, task.mode, counters)
     checkpoint.restore(model)
     if checkpoint.epochs < settings.epochs and not checkpoint.stopped:
         _fit(run, data, model, checkpoint, ShowProgress(console, steps, settings.epochs, checkpoint.epochs))
@@ -63,11 +63,11 @@ def train(run: Run, data: Data, console: Console) -> None:
 def _fit(run: Run, data: Data, model: keras.Model, checkpoint: Checkpoint, progress: ShowProgress) -> None:
     settings = run.config.training
     epochs = range(checkpoint.epochs, settings.epochs)
-    kind, augment = kind_of(run.pipeline), run.pipeline.augment(run.config)
+    task, augment = run.pipeline.task(), run.pipeline.augment(run.config)
     encoder = run.pipeline.encoder(run.config, data)
     train, validation = (encoded(split, encoder) for split in (data.train, data.validation))
     batches = training_batches(train, settings.batch_size, settings.seed, epochs, augment)
-    validation_batches = evaluation_batches(validation, kind.TOGETHER)
+    validation_batches = evaluation_batches(validation, task.together)
     run.note_start([device.name for device in tf.config.list_logical_devices()])
     with contextlib.closing(progress), paths.few_lengths():
         model.fit(
@@ -78,7 +78,7 @@ def _fit(run: Run, data: Data, model: keras.Model, checkpoint: Checkpoint, progr
             steps_per_epoch=progress.steps,
             callbacks=[
                 StopOnNaN(settings),
-                *kind.callbacks(run.config, data, validation_batches),
+                *task.callbacks(run.config, data, validation_batches),
                 keras.callbacks.TensorBoard(run.path / "tensorboard", write_graph=False),
                 *checkpoint.counters,
                 progress,

@@ -20,7 +20,7 @@ def test_the_declaration_is_complete(pipeline):
     assert declared.name == pipeline
     assert issubclass(declared.config, config.Config)
     assert len(catalogue.summary(pipeline)) > 20
-    assert len(declared.task) > 20
+    assert len(declared.about) > 20
     assert len(declared.limits) > 20
     assert declared.baselines, "a score without a baseline says nothing"
     assert catalogue.DEFAULT_PRESET in catalogue.presets(pipeline)

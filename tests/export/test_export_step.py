@@ -11,9 +11,8 @@ from export_models import FEATURES, randomise
 from keras import layers, ops
 
 from keras_recurrent.layers import LRU, MinGRU, PeepholeLSTM
-from keras_recurrent.pipelines.core.errors import DataError
 from keras_recurrent.pipelines.export import ExportError, export_tflite
-from keras_recurrent.pipelines.runtime import StreamingModel
+from keras_recurrent.pipelines.runtime import ArtifactError, StreamingModel
 
 BATCH, TIME = 3, 7
 
@@ -242,7 +241,7 @@ def test_a_model_that_cannot_be_stepped_says_why_and_has_its_sequence(name, tmp_
     assert not path.exists()
     export_tflite(model, path)
     assert [*Interpreter(str(path)).get_signature_list()] == ["sequence"]
-    with pytest.raises(DataError, match="no signature 'step'"):
+    with pytest.raises(ArtifactError, match="no signature 'step'"):
         StreamingModel(path)
 
 
@@ -259,10 +258,10 @@ def test_wrong_use_of_a_stream_is_said_in_words(tmp_path):
     export_tflite(of_bytes(layers.GRU(3)), tmp_path / "bytes.tflite")
     with pytest.raises(ValueError, match="takes uint8; some of the values given are not"):
         StreamingModel(tmp_path / "bytes.tflite").step(np.full((1, 6), 0.5))
-    with pytest.raises(DataError, match="no file"):
+    with pytest.raises(ArtifactError, match="no file"):
         StreamingModel(tmp_path / "other.tflite")
     (tmp_path / "broken.tflite").write_bytes(b"nothing")
-    with pytest.raises(DataError, match="not a TensorFlow Lite file"):
+    with pytest.raises(ArtifactError, match="not a TensorFlow Lite file"):
         StreamingModel(tmp_path / "broken.tflite")
     with pytest.raises(ValueError, match="'stop'"):
         export_tflite(STEPPABLE["lstm"](), tmp_path / "model.tflite", signatures=("stop",))

@@ -5,7 +5,8 @@ import pytest
 
 from keras_recurrent.pipelines.core.errors import UsageError
 from keras_recurrent.pipelines.mnist_rows import RowsConfig, RowsData, load, pairs
-from keras_recurrent.pipelines.stages.data import Split, as_objects, evaluation_batches, hold_out, training_batches
+from keras_recurrent.pipelines.stages.data import Split, as_objects, evaluation_batches, training_batches
+from keras_recurrent.pipelines.tasks.classification.data import hold_out
 
 
 @pytest.fixture

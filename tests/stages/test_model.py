@@ -7,8 +7,9 @@ import pytest
 from keras_recurrent.pipelines.core.cells import CELLS, layer_class
 from keras_recurrent.pipelines.core.config import RecurrentModel
 from keras_recurrent.pipelines.mnist_rows import RowsConfig, RowsData, build
-from keras_recurrent.pipelines.stages.data import LabelledData, Split
-from keras_recurrent.pipelines.stages.model import classifier
+from keras_recurrent.pipelines.stages.data import Split
+from keras_recurrent.pipelines.tasks.classification.data import LabelledData
+from keras_recurrent.pipelines.tasks.classification.model import classifier
 from keras_recurrent.pipelines.tasks.classification.task import Loss
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 4, 6), np.uint8)

@@ -61,7 +61,7 @@ def trained(tmp_path, *options):
     """A short training by the command line; its folder and history."""
     from typer.testing import CliRunner
 
-    from keras_recurrent.pipelines.cli.commands import app
+    from keras_recurrent.pipelines.cli import app
 
     options = [*SHORT, *(part for option in options for part in ("--set", option))]
     result = CliRunner().invoke(app, ["train", "mnist_rows", "--output", str(tmp_path), "--name", "a", *options])

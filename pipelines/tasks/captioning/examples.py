@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...core.data import Data, Examples
 from ...sources.picture_files import Pictures
-from ...stages.data import Data, Examples
 from .feature_cache import FEATURES, FeatureCache
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from . import applications
 if TYPE_CHECKING:
     import keras
 
-    from ...stages.data import Examples
+    from ...core.data import Examples
 
 FEATURES = "features"
 FORMAT = 1  # of the files, and of how pictures are decoded and resized before the encoder

@@ -12,7 +12,7 @@ from . import words
 from .page import Example, page
 
 if TYPE_CHECKING:
-    from ...core.runs import Run
+    from ...core.pipeline import Run
     from .examples import CaptionData, CaptionedPictures
 
 

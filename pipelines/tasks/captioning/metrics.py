@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...core.errors import DataError
-from ..classification import metrics
+from ...stages import statistics
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -200,7 +200,7 @@ def intervals(
     Raises:
         DataError: If there is no picture, or one has no reference.
     """
-    return metrics.intervals(_summary, *_by_picture(candidates, references), resamples, seed)
+    return statistics.intervals(_summary, *_by_picture(candidates, references), resamples, seed)
 
 
 def paired(
@@ -236,7 +236,7 @@ def paired(
 
     differences, rng = of_model - of_baseline, np.random.default_rng(seed)
     found = mean(of_model, of_baseline)
-    low_high = metrics.intervals(mean, of_model, of_baseline, resamples, seed).get("difference", [])
+    low_high = statistics.intervals(mean, of_model, of_baseline, resamples, seed).get("difference", [])
     result = found | {"interval": low_high}
     if not resamples:
         return result

@@ -18,7 +18,7 @@ from . import words
 from .findings import best
 
 if TYPE_CHECKING:
-    from ...core.runs import Run
+    from ...core.pipeline import Run
     from .search import Search
 
 

@@ -14,23 +14,25 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from ...core.config import Config
-from ...core.pipeline import Findings
-from ...core.runs import Run
+from ...core.pipeline import Findings, Run, Task
 from ...export import export_decoder, export_saved_model
 from ...sources import scenes
-from ...stages.answers import answers as answers_of
+from ...stages.augmentation import RandomAffine, RandomErasing, RandomLight
 from ...stages.encoding import halves, with_encoder
 from . import metrics, words
+from .answers import answers as answers_of
 from .baselines import human_agreement, nearest
+from .config import CaptioningConfig
 from .examples import CaptionData
 from .findings import best
 from .free_running import ScoreFreely
-from .model import is_caption
+from .model import CaptionDecoder, is_caption
+from .picture_decoding import DecodePictures
 from .picture_features import features
-from .search import SEARCH, Search, searching_otherwise, single_steps
+from .pretrained import Application, FrozenUntil, ScaleColours
+from .search import SEARCH, CaptionSearch, Search, searching_otherwise, single_steps
 
-MONITOR, MODE, TOGETHER = "val_cider_d", "max", 32
+MONITOR = "val_cider_d"
 LOSS_OF_CIDER = {"tflite_dynamic_range": 0.02, "tflite_float16": 0.02}
 """Shares of CIDEr-D that quantised files may lose."""
 GREEDY = Search()
@@ -48,7 +50,7 @@ ABOUT_METRICS = {
 }
 
 
-def compiled(config: Config) -> dict[str, Any]:
+def compiled(config: CaptioningConfig) -> dict[str, Any]:
     """Loss and metric of the training, for `compile`."""
     smoothing = config.training.label_smoothing
 
@@ -63,7 +65,7 @@ def compiled(config: Config) -> dict[str, Any]:
     return {"loss": loss, "metrics": [accuracy]}
 
 
-def callbacks(config: Config, data: CaptionData, batches: tf.data.Dataset) -> list[keras.callbacks.Callback]:
+def callbacks(config: CaptioningConfig, data: CaptionData, batches: tf.data.Dataset) -> list[keras.callbacks.Callback]:
     """Scores, after each epoch, what the model writes by itself: which epoch does that best is not the one that names
     the words of given captions best.
     """
@@ -91,7 +93,7 @@ def written(data: CaptionData, level: str, answers: Any) -> list[list[str]]:
     return found if level == "word" else [words.words(words.sentence(each, level)) for each in found]
 
 
-def score(config: Config, data: CaptionData, answers: Any) -> dict[str, float]:
+def score(config: CaptioningConfig, data: CaptionData, answers: Any) -> dict[str, float]:
     """All metrics of captions of the test split; of drawn scenes also whether every attribute is right."""
     captions, references = written(data, config.data.level, answers), data.test.references
     return metrics.scores(captions, references) | attributes(data, captions)
@@ -169,11 +171,6 @@ def tables(scores: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def headline(scores: dict[str, Any]) -> str:
-    """What must stand first in the card: nothing."""
-    return ""
-
-
 def expected(run: Run, pictures: np.ndarray) -> dict[str, np.ndarray]:
     """What the exported files must give: the answers of the search, and beside a beam those of a greedy one."""
     found = run.predict(pictures)
@@ -182,7 +179,7 @@ def expected(run: Run, pictures: np.ndarray) -> dict[str, np.ndarray]:
     return found | {f"greedy_{name}": value for name, value in otherwise(run, GREEDY, pictures).items()}
 
 
-def proof(config: Config) -> dict[str, Any]:
+def proof(config: CaptioningConfig) -> dict[str, Any]:
     """The files are compared word by word, by each of their searches."""
     greedy = ("greedy",) if config.model.beam > 1 else ()
     signatures = {"saved_model": ("serving_default", *greedy), "tflite": ("decode", *greedy)}
@@ -227,3 +224,26 @@ def write_tflite(run: Run, path: Path, quantization: str | None, examples: Any) 
         quantization,
         search.search.consensus,
     )
+
+
+CAPTIONING = Task(
+    monitor=MONITOR,
+    mode="max",
+    together=32,
+    metrics=ABOUT_METRICS,
+    layers=(
+        *(RandomAffine, RandomErasing, RandomLight),
+        *(Application, FrozenUntil, ScaleColours),
+        *(CaptionDecoder, CaptionSearch, DecodePictures),
+    ),
+    answers=answers_of,
+    compiled=compiled,
+    callbacks=callbacks,
+    score=score,
+    judge=judge,
+    tables=tables,
+    expected=expected,
+    write_saved_model=write_saved_model,
+    write_tflite=write_tflite,
+    proof=proof,
+)

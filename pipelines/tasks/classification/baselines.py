@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...stages.data import LabelledData
+from .data import LabelledData
 
 MOST_ITERATIONS = 1000
 

@@ -11,16 +11,16 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from ...core.config import Config
-from ...core.pipeline import Findings
-from ...core.runs import Run
+from ...core.pipeline import Findings, Run, Task
 from ...export import export_saved_model, export_tflite
-from ...stages import plots
-from ...stages.data import LabelledData
+from ...stages.answers import answers
 from ...stages.encoding import halves
-from . import metrics
+from ...stages.statistics import intervals
+from . import metrics, plots
+from .config import ClassifierConfig
+from .data import LabelledData
+from .model import OpinionPool
 
-MONITOR, MODE, TOGETHER = "val_accuracy", "max", 256
 LEAST = 1e-7  # probability, so that its logarithm is finite
 ABOUT_METRICS = {
     "accuracy": "share of the examples that are wholly right",
@@ -32,21 +32,16 @@ ABOUT_METRICS = {
 }
 
 
-def compiled(config: Config) -> dict[str, Any]:
+def compiled(config: ClassifierConfig) -> dict[str, Any]:
     """Loss and metric of the training, for `compile`."""
     return {"loss": Loss(config.training.label_smoothing), "metrics": [accuracy]}
-
-
-def callbacks(config: Config, data: LabelledData, batches: tf.data.Dataset) -> list:
-    """None: the loss and the metrics of validation are enough."""
-    return []
 
 
 @dataclass(frozen=True)
 class Loss:
     """Cross-entropy of each label, in nats, with a share of its probability spread over all classes.
 
-    Probabilities are taken as they are, whatever their sum: see `model.OpinionPool`.
+    Probabilities are taken as they are, whatever their sum: see `OpinionPool`.
     """
 
     smoothing: float
@@ -67,35 +62,35 @@ def accuracy(labels: keras.KerasTensor, probabilities: keras.KerasTensor) -> ker
     return keras.ops.cast(keras.ops.all(right, axis=-1), "float32")
 
 
-def score(config: Config, data: LabelledData, probabilities: np.ndarray) -> dict[str, float]:
+def score(config: ClassifierConfig, data: LabelledData, probabilities: np.ndarray) -> dict[str, float]:
     """All metrics of probabilities for the test split."""
     labels = data.test.labels
     return metrics.classification(probabilities, labels) | metrics.roc_auc(probabilities, labels)
 
 
-def judge(run: Run, data: LabelledData, probabilities: np.ndarray, answers: dict[str, np.ndarray]) -> Findings:
+def judge(run: Run, data: LabelledData, probabilities: np.ndarray, beside: dict[str, np.ndarray]) -> Findings:
     """The scores beside those of the baselines, and what they come from.
 
     Args:
         run: Of the model.
         data: Its splits.
         probabilities: The model's, for the test split.
-        answers: Those of each baseline.
+        beside: Those of each baseline.
     """
     labels, primary, resamples = data.test.labels, run.primary, run.config.evaluation.bootstrap
     scores = score(run.config, data, probabilities)
-    beside = {name: score(run.config, data, answer) for name, answer in answers.items()}
+    of_baselines = {name: score(run.config, data, answer) for name, answer in beside.items()}
     matrix = metrics.confusion(probabilities, labels)
     found = run.pipeline.examine(
         run, data, probabilities, worst_mistakes(probabilities, labels, run.config.evaluation.mistakes)
     )
     details = {
         "test": scores,
-        "intervals": metrics.intervals(metrics.classification, probabilities, labels, resamples),
-        "baselines": beside,
+        "intervals": intervals(metrics.classification, probabilities, labels, resamples),
+        "baselines": of_baselines,
         "references": {},
-        "beats_baselines": all(scores[primary] > baseline[primary] for baseline in beside.values()),
-        "comparisons": {name: _beside(probabilities, answer, labels, resamples) for name, answer in answers.items()},
+        "beats_baselines": all(scores[primary] > baseline[primary] for baseline in of_baselines.values()),
+        "comparisons": {name: _beside(probabilities, answer, labels, resamples) for name, answer in beside.items()},
         "per_class": {
             name: dict(zip(data.classes, column.tolist(), strict=True))
             for name, column in metrics.per_class(matrix).items()
@@ -163,12 +158,7 @@ def tables(scores: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def expected(run: Run, inputs: Any) -> np.ndarray:
-    """What the exported files must give."""
-    return run.predict(inputs)
-
-
-def proof(config: Config) -> dict[str, Any]:
+def proof(config: ClassifierConfig) -> dict[str, Any]:
     """Answers are probabilities, of which the highest is the label."""
     return {"classes": True, "least_size": 1.0}
 
@@ -190,6 +180,17 @@ def write_tflite(run: Run, path: Path, quantization: str | None, examples: Any) 
     export_tflite(halves(run.model)[1], path, quantization, examples)
 
 
-def headline(scores: dict[str, Any]) -> str:
-    """What must stand first in the card: nothing."""
-    return ""
+CLASSIFICATION: Task[Any, LabelledData] = Task(
+    monitor="val_accuracy",
+    mode="max",
+    metrics=ABOUT_METRICS,
+    layers=(OpinionPool,),
+    answers=answers,
+    compiled=compiled,
+    score=score,
+    judge=judge,
+    tables=tables,
+    write_saved_model=write_saved_model,
+    write_tflite=write_tflite,
+    proof=proof,
+)

@@ -13,7 +13,7 @@ from .splits import SeriesData, text
 
 if TYPE_CHECKING:
     from ...core.config import Config
-    from ...core.runs import Run
+    from ...core.pipeline import Run
 
 FOLDER = "backtest"
 
@@ -56,7 +56,7 @@ def refitted(run: Run, data: SeriesData, rows: np.ndarray, number: int) -> np.nd
 
     Validation is as long as that of the run, and ends where the part begins. Losses are of the run's own scale.
     """
-    from ...core.runs import Run
+    from ...core.pipeline import Run
     from ...stages.training import train
 
     start = data.test.ends_of_futures[rows, 0].min()

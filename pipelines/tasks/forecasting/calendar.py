@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...core.errors import DataError
+from ...runtime import dates as of_runtime
 
 DAY = np.timedelta64(1, "D")
 MONTH_DAYS = 30.44
@@ -55,16 +56,12 @@ def minutes(dates: np.ndarray) -> np.ndarray:
     """Whole minutes since 1970-01-01 00:00, rounded down: int32, of the shape of `dates`.
 
     Raises:
-        DataError: If a date is missing (NaT), or outside of the years -2113 to 6052, as the placeholder 9999-12-31 is.
-
-    >>> minutes(np.array(["1970-01-02T00:00:59", "1969-12-31T23:59:59"], "datetime64[s]")).tolist()
-    [1440, -1]
+        DataError: If a date has no such number.
     """
-    since = dates.astype("datetime64[m]").astype(np.int64)
-    wrong = since != since.astype(np.int32)
-    if wrong.any():
-        raise DataError(f"{dates[wrong][0]} is no date whose minutes since 1970 fit into 32 bits; correct it.")
-    return since.astype(np.int32)
+    try:
+        return of_runtime.minutes(dates)
+    except ValueError as error:
+        raise DataError(str(error)) from None
 
 
 def _most_common(values: np.ndarray) -> np.generic:

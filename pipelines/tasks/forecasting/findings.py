@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.pipeline import Findings
-from ...stages.plots import reliability
+from ..classification.plots import reliability
 from . import backtest, plots
 from .answers import beside_median, center, intervals_of, losses, naive_of, standardized
 from .direction import risen
@@ -16,7 +16,7 @@ from .significance import by_date
 from .splits import SeriesData, WindowExamples
 
 if TYPE_CHECKING:
-    from ...core.runs import Run
+    from ...core.pipeline import Run
 
 PANELS = 6
 MOST_SERIES = 50

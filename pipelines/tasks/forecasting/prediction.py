@@ -19,7 +19,7 @@ from .answers import beside_median, center, intervals_of
 from .calendar import minutes, next_dates
 
 if TYPE_CHECKING:
-    from ...core.runs import Run
+    from ...core.pipeline import Run
 
 MODEL = "forecast.json"
 KNOWN = 60

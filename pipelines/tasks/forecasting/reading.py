@@ -9,7 +9,7 @@ from ...sources import series
 from .features import NOT_NEGATIVE, OF_POSITIVE
 
 if TYPE_CHECKING:
-    from ...stock_forecast import SeriesSection
+    from .config import SeriesSection
 
 
 def load(data: SeriesSection, path: Path) -> series.Series:

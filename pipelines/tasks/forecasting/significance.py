@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from ...core.errors import DataError
-from ..classification.metrics import TAILS
+from ...stages.statistics import TAILS
 
 
 @dataclass(frozen=True)

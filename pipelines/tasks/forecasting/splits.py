@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ...core.data import Data
 from ...core.errors import DataError, UsageError
-from ...stages.data import Data
 from . import leaks
 from .calendar import minutes
 from .scales import Scale, fit

@@ -13,19 +13,20 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ...core.config import Config
 from ...core.errors import DataError
-from ...core.pipeline import Findings
-from ...core.runs import Run
+from ...core.pipeline import Findings, Run, Task
 from ...export import export_saved_model, export_tflite
+from ...stages.answers import answers as of_arrays
 from . import direction as of_directions
 from . import scores as of_series
 from .answers import center, intervals_of, losses, naive_of, standardized
+from .config import ForecastConfig
 from .findings import STEPS
+from .inputs import Features, InUnits, Standardize
+from .model import SegmentDecoder
 from .significance import block_bootstrap, by_date, diebold_mariano
 from .splits import SeriesData
 
-MONITOR, MODE, TOGETHER = "val_loss", "min", 256
 ABOUT_METRICS = {
     "mse": "mean squared error of the standardised values, lower is better",
     "mae": "mean absolute error of the standardised values, lower is better",
@@ -46,7 +47,7 @@ ABOUT_METRICS = {
 TIE = 1e-3  # of a usual move: less is what rounding leaves of no change
 
 
-def compiled(config: Config) -> dict[str, Any]:
+def compiled(config: ForecastConfig) -> dict[str, Any]:
     """Loss of the training, for `compile`."""
     if config.data.target in ("volatility", "direction"):
         return {"loss": {"volatility": qlike, "direction": direction}[config.data.target]}
@@ -59,11 +60,6 @@ def compiled(config: Config) -> dict[str, Any]:
             return {"loss": gaussian}
         case "student_t":
             return {"loss": student_t}
-
-
-def callbacks(config: Config, data: SeriesData, batches: tf.data.Dataset) -> list:
-    """None: the loss and the metrics of validation are enough."""
-    return []
 
 
 def qlike(w: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
@@ -102,7 +98,7 @@ def student_t(y: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
     return tf.math.log(scale) - constant + (n + 1) / 2 * tf.math.log1p(z * z / n)
 
 
-def score(config: Config, data: SeriesData, answers: np.ndarray) -> dict[str, float]:
+def score(config: ForecastConfig, data: SeriesData, answers: np.ndarray) -> dict[str, float]:
     """All metrics of forecasts for the test split.
 
     Args:
@@ -114,7 +110,7 @@ def score(config: Config, data: SeriesData, answers: np.ndarray) -> dict[str, fl
     return score_of_steps(config, data, answers, slice(None))
 
 
-def score_of_steps(config: Config, data: SeriesData, answers: np.ndarray, steps: slice) -> dict[str, float]:
+def score_of_steps(config: ForecastConfig, data: SeriesData, answers: np.ndarray, steps: slice) -> dict[str, float]:
     """All metrics of some steps of the horizon."""
     rows = np.isfinite(answers).reshape(len(answers), -1).all(axis=1)
     test, answers = data.test[rows], answers[rows]
@@ -138,7 +134,7 @@ def _plain(found: dict[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in found.items()}
 
 
-def _scaled(config: Config, data: SeriesData, test: Any, y: np.ndarray, point: np.ndarray) -> dict[str, float]:
+def _scaled(config: ForecastConfig, data: SeriesData, test: Any, y: np.ndarray, point: np.ndarray) -> dict[str, float]:
     """The scores that have no unit."""
     in_units = [data.scale.in_units(values, test.windows.series) for values in (y, point)]
     found = {"smape": of_series.smape(*in_units)}
@@ -215,7 +211,7 @@ def judge(run: Run, data: SeriesData, answers: np.ndarray, beside: dict[str, np.
     return Findings(details, found.figures, found.pages, found.predictions)
 
 
-def _interval(config: Config, data: SeriesData, of_windows: np.ndarray, primary: str) -> dict[str, list[float]]:
+def _interval(config: ForecastConfig, data: SeriesData, of_windows: np.ndarray, primary: str) -> dict[str, list[float]]:
     """The 95% interval of the primary metric, from blocks of neighbouring windows that are longer than the horizon."""
     ordered = by_date(of_windows, data.test.origins)
     block = max(config.data.horizon, round(len(ordered) ** (1 / 3)))
@@ -277,12 +273,7 @@ def _chance(found: dict[str, Any]) -> str:
     return f"{found['p_value']:.2g}" if found["p_value"] else "below 1e-6"  # metrics.json has six digits
 
 
-def expected(run: Run, inputs: Any) -> np.ndarray:
-    """What the exported files must give."""
-    return run.predict(inputs)
-
-
-def proof(config: Config) -> dict[str, Any]:
+def proof(config: ForecastConfig) -> dict[str, Any]:
     """Answers are forecasts, which may be small numbers."""
     return {"classes": False, "least_size": 0.0}
 
@@ -295,3 +286,20 @@ def write_saved_model(run: Run, data: SeriesData, path: Path) -> None:
 def write_tflite(run: Run, path: Path, quantization: str | None, examples: Any) -> None:
     """Windows are read as a whole; `runtime.Forecaster` keeps the last rows."""
     export_tflite(run.model, path, quantization, examples, ("sequence",))
+
+
+FORECASTING = Task(
+    monitor="val_loss",
+    mode="min",
+    metrics=ABOUT_METRICS,
+    layers=(Standardize, InUnits, Features, SegmentDecoder),
+    answers=of_arrays,
+    compiled=compiled,
+    score=score,
+    judge=judge,
+    tables=tables,
+    headline=headline,
+    write_saved_model=write_saved_model,
+    write_tflite=write_tflite,
+    proof=proof,
+)

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ...core.errors import DataError
-from ...stages.data import LabelledData, Split
+from ...stages.data import Split
 from ..classification import metrics
+from ..classification.data import LabelledData
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

@@ -11,7 +11,7 @@ from ...core.errors import UsageError
 from ...runtime import tokens
 
 if TYPE_CHECKING:
-    from ...core.runs import Run
+    from ...core.pipeline import Run
 
 EXPLAINED = ("attention", "max", "max_mean")
 BATCH = 64

@@ -12,12 +12,13 @@ from matplotlib.figure import Figure
 
 from ...core.pipeline import Findings
 from ...runtime import tokens
-from ...stages import plots
+from ...stages.plots import literal
+from ..classification import plots
 from . import explanation
 
 if TYPE_CHECKING:
-    from ...core.runs import Run
-    from ...stages.data import LabelledData
+    from ...core.pipeline import Run
+    from ..classification.data import LabelledData
 
 NEGATION = re.compile(
     r"\b(?:not|no|never|nothing|nobody|none|neither|nor|hardly|barely|without|cannot)\b|n['’]t\b"
@@ -140,7 +141,7 @@ def trace(run: Run, data: LabelledData, lengths: np.ndarray) -> Figure:
     encoder, model = halves(run.model)
     fitting = np.flatnonzero((lengths >= SHORTEST) & (lengths <= LONGEST))
     rows = (fitting if len(fitting) else np.argsort(lengths, kind="stable"))[:TRACED]
-    figure, names = Figure(figsize=(11, 2.3 * len(rows)), layout="constrained"), [*map(plots.literal, data.classes)]
+    figure, names = Figure(figsize=(11, 2.3 * len(rows)), layout="constrained"), [*map(literal, data.classes)]
     ids = encoded(Split(data.test.inputs[rows], data.test.labels[rows]), encoder).inputs
     for axes, row, numbers in zip(np.atleast_1d(figure.subplots(len(rows), 1)), rows, ids, strict=True):
         prefixes = tokens.padded([numbers[: end + 1] for end in range(len(numbers))])
@@ -152,7 +153,7 @@ def trace(run: Run, data: LabelledData, lengths: np.ndarray) -> Figure:
             axes.plot(answers[:, number], "o-", markersize=3, label=names[number])
         axes.set(ylim=(-0.03, 1.03), ylabel="probability", xlim=(-0.5, len(words) - 0.5))
         axes.set_title(f"is {names[data.test.labels[row]]}", fontsize=9)
-        axes.set_xticks(range(len(words)), [*map(plots.literal, words)], rotation=60, ha="right", fontsize=8)
+        axes.set_xticks(range(len(words)), [*map(literal, words)], rotation=60, ha="right", fontsize=8)
         axes.axhline(0.5, color="gray", linewidth=0.6, linestyle="--")
         axes.legend(loc="center right", fontsize=8)
     return figure

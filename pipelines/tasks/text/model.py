@@ -8,8 +8,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from ...core.config import TextModel
 from ...stages.model import recurrent_stack
+from .config import TextModel
 
 SEQUENCE, ATTENTION = "sequence", "attention"
 

@@ -22,7 +22,7 @@ from . import explanation
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ...core.runs import Run
+    from ...core.pipeline import Run
 
 CHUNK = 4096
 ADDED = ("predicted", "probability")

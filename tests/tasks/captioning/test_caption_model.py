@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 from caption_models import MAP, VOCABULARY, captions_of, decoder_of, features_of
 
-from keras_recurrent.pipelines.captioning import CaptioningConfig, CaptioningModel
 from keras_recurrent.pipelines.core.cells import CELLS
+from keras_recurrent.pipelines.tasks.captioning.config import CaptioningConfig, CaptioningModel
 from keras_recurrent.pipelines.tasks.captioning.model import (
     DECODER,
     CaptionDecoder,

@@ -11,11 +11,9 @@ import tensorflow as tf
 from caption_models import LENGTH, SIDE, WORDS, captioner_of, pictures_of
 from PIL import Image
 
-from keras_recurrent.pipelines.core.errors import DataError
 from keras_recurrent.pipelines.export import export_decoder, export_tflite
-from keras_recurrent.pipelines.runtime import Captioner
-from keras_recurrent.pipelines.runtime import caption_files as runtime_files
-from keras_recurrent.pipelines.tasks.captioning import words
+from keras_recurrent.pipelines.runtime import ArtifactError, Captioner
+from keras_recurrent.pipelines.tasks.captioning import runtime_files, words
 from keras_recurrent.pipelines.tasks.captioning.picture_decoding import to_pixels
 from keras_recurrent.pipelines.tasks.captioning.search import Search, searching_otherwise, single_steps
 
@@ -125,7 +123,7 @@ def test_pixels_of_another_shape_or_type_are_refused(with_beam, pixels):
 
 
 def test_files_that_are_missing_or_damaged_are_named(copied, tmp_path):
-    with pytest.raises(DataError, match="no file"):
+    with pytest.raises(ArtifactError, match="no file"):
         Captioner(tmp_path / "none.tflite")
     for name, content in {
         "vocabulary.txt": b"\xff\n",
@@ -136,26 +134,26 @@ def test_files_that_are_missing_or_damaged_are_named(copied, tmp_path):
         file = tmp_path / name.strip()
         before = file.read_bytes()
         file.write_bytes(content)
-        with pytest.raises(DataError, match=r"vocabulary\.txt and captions\.json beside .*model\.tflite"):
+        with pytest.raises(ArtifactError, match=r"vocabulary\.txt and captions\.json beside .*model\.tflite"):
             Captioner(copied)
         file.write_bytes(before)
     (tmp_path / "vocabulary.txt").unlink()
-    with pytest.raises(DataError, match=r"vocabulary\.txt"):
+    with pytest.raises(ArtifactError, match=r"vocabulary\.txt"):
         Captioner(copied)
     copied.write_bytes(b"nothing")
-    with pytest.raises(DataError, match="not a TensorFlow Lite file"):
+    with pytest.raises(ArtifactError, match="not a TensorFlow Lite file"):
         Captioner(copied)
 
 
 def test_a_file_that_does_not_search_is_no_captioner(copied):
     x = keras.Input((3,))
     export_tflite(keras.Model(x, keras.layers.Dense(1)(x)), copied)
-    with pytest.raises(DataError, match="no signature 'decode'"):
+    with pytest.raises(ArtifactError, match="no signature 'decode'"):
         Captioner(copied)
 
 
 def test_a_picture_that_cannot_be_read_is_named(with_beam, tmp_path):
     (tmp_path / "text.png").write_text("no picture")
     for name in ("text.png", "none.png"):
-        with pytest.raises(DataError, match=f"{name} can't be read"):
+        with pytest.raises(ArtifactError, match=f"{name} can't be read"):
             Captioner(with_beam[1]).read(tmp_path / name)

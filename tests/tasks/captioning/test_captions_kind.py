@@ -12,7 +12,7 @@ from PIL import Image
 
 from keras_recurrent.pipelines.captioning import PIPELINE, CaptioningConfig
 from keras_recurrent.pipelines.sources.picture_files import InMemory
-from keras_recurrent.pipelines.stages.answers import answers
+from keras_recurrent.pipelines.tasks.captioning.answers import answers
 from keras_recurrent.pipelines.stages.encoding import with_encoder
 from keras_recurrent.pipelines.tasks.captioning import metrics, words
 from keras_recurrent.pipelines.tasks.captioning.examples import CaptionData, CaptionedPictures

@@ -11,13 +11,14 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
-from keras_recurrent.pipelines.captioning import CaptioningConfig, CaptioningData, CaptioningModel, load
+from keras_recurrent.pipelines.captioning import load
 from keras_recurrent.pipelines.core import runs
 from keras_recurrent.pipelines.core.errors import DataError, PipelineError
 from keras_recurrent.pipelines.sources.picture_files import InMemory, survey
 from keras_recurrent.pipelines.stages.data import evaluation_batches
 from keras_recurrent.pipelines.tasks.captioning import applications
 from keras_recurrent.pipelines.tasks.captioning import image_encoder as encoders
+from keras_recurrent.pipelines.tasks.captioning.config import CaptioningConfig, CaptioningData, CaptioningModel
 from keras_recurrent.pipelines.tasks.captioning.examples import CaptionedPictures
 from keras_recurrent.pipelines.tasks.captioning.feature_cache import FeatureCache, default_folder
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_recurrent.pipelines.captioning import CaptioningModel
 from keras_recurrent.pipelines.core.errors import DataError
 from keras_recurrent.pipelines.tasks.captioning.applications import (
     APPLICATIONS,
@@ -17,6 +16,7 @@ from keras_recurrent.pipelines.tasks.captioning.applications import (
     models_folder,
     weights_file,
 )
+from keras_recurrent.pipelines.tasks.captioning.config import CaptioningModel
 from keras_recurrent.pipelines.tasks.captioning.image_encoder import (
     ERASED,
     _block,

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from keras_recurrent.pipelines.stages import plots
-from keras_recurrent.pipelines.stages.data import LabelledData, Split
-from keras_recurrent.pipelines.tasks.classification import metrics
+from keras_recurrent.pipelines.stages import statistics
+from keras_recurrent.pipelines.stages.data import Split
+from keras_recurrent.pipelines.tasks.classification import metrics, plots
 from keras_recurrent.pipelines.tasks.classification.baselines import logistic_regression, most_frequent
+from keras_recurrent.pipelines.tasks.classification.data import LabelledData
 from keras_recurrent.pipelines.tasks.classification.task import worst_mistakes
 
 
@@ -115,7 +116,7 @@ def test_difference_interval_equals_resampled_pairs():
 def test_bootstrap_interval_equals_the_binomial_one(scored):
     probabilities, labels = scored
     accuracy = metrics.classification(probabilities, labels)["accuracy"]
-    low, high = metrics.intervals(metrics.classification, probabilities, labels, 2000)["accuracy"]
+    low, high = statistics.intervals(metrics.classification, probabilities, labels, 2000)["accuracy"]
     half = 1.96 * np.sqrt(accuracy * (1 - accuracy) / len(labels))
     assert low == pytest.approx(accuracy - half, abs=0.006)
     assert high == pytest.approx(accuracy + half, abs=0.006)

@@ -8,7 +8,8 @@ from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import CountVectorizer
 
 from keras_recurrent.pipelines.core.errors import DataError
-from keras_recurrent.pipelines.stages.data import LabelledData, Split
+from keras_recurrent.pipelines.stages.data import Split
+from keras_recurrent.pipelines.tasks.classification.data import LabelledData
 from keras_recurrent.pipelines.tasks.classification.metrics import classification
 from keras_recurrent.pipelines.tasks.text import baselines as text_baselines
 

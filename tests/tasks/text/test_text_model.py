@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from keras_recurrent.pipelines.core.config import TextModel
 from keras_recurrent.pipelines.export import export_tflite
+from keras_recurrent.pipelines.tasks.text.config import TextModel
 from keras_recurrent.pipelines.tasks.text.model import RegionEmbedding, convolved, embedded, text_features
 
 VOCABULARY, UNITS = 20, 5

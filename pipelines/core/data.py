@@ -1,0 +1,60 @@
+"""What every stage takes the data to be: three splits of examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+    Augment = Callable[[Any, tf.Tensor, tf.Tensor], tuple[Any, tf.Tensor]]
+
+
+class Examples(Protocol):
+    """A split, as the stages see it: `inputs` for the model, an array or a dict of them by name, and their `labels`."""
+
+    @property
+    def inputs(self) -> Any: ...
+
+    @property
+    def labels(self) -> Any: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any, /) -> Examples: ...
+
+    def reader(self) -> Callable[[tf.Tensor], tuple[Any, tf.Tensor]]:
+        """A function, of TensorFlow operations, from row numbers `[batch]` to their inputs and labels."""
+        ...
+
+    def lengths(self) -> np.ndarray | None:
+        """Time steps of each example; None if all have the same."""
+        ...
+
+    def encoded(self, encoder: keras.Model, /) -> Examples:
+        """The split as what stands behind the encoder takes it, where a pipeline has an encoder."""
+        ...
+
+
+@dataclass(frozen=True)
+class Data:
+    """The three splits.
+
+    `names` are those of the answers: classes, or what is forecast. `notes` tell the user what was found in the data,
+    and how it was treated.
+    """
+
+    train: Examples
+    validation: Examples
+    test: Examples
+    names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    def sizes(self) -> dict[str, int]:
+        """Examples in each split."""
+        return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}

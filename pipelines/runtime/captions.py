@@ -1,0 +1,99 @@
+"""Captions of images."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .errors import ArtifactError
+from .interpreter import interpreter
+
+VOCABULARY, SETTINGS = "vocabulary.txt", "captions.json"
+
+
+class Captioner:
+    """Writes captions of pictures by a TensorFlow Lite file.
+
+    Args:
+        path: The file, with `vocabulary.txt` and `captions.json` beside it, as `keras-recurrent` exports a captioner.
+        num_threads: How many threads the interpreter may use.
+
+    Raises:
+        ArtifactError: If a file is missing or is not what it should be.
+
+    Example:
+
+    ```python
+    model = Captioner("export/model.tflite")
+    model.captions(pixels)             # uint8 [n, side, side, 3] -> n captions; greedy=True without the beam
+    model.read("photo.jpg")            # needs Pillow, which resizes the picture
+    ```
+    """
+
+    def __init__(self, path: str | Path, num_threads: int = 1) -> None:
+        path = Path(path)
+        opened = interpreter(path, num_threads)
+        try:
+            self.vocabulary, known = read_beside(path.parent)
+            self.side, self._between = int(known["side"]), " " if known["level"] == "word" else ""
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            names = f"{VOCABULARY} and {SETTINGS}"
+            raise ArtifactError(f"{names} beside {path} are missing or damaged: {error}.") from None
+        signatures = opened.get_signature_list()
+        if "decode" not in signatures:
+            raise ArtifactError(f"{str(path)!r} has no signature 'decode'; it is no captioner.")
+        self._decode = opened.get_signature_runner("decode")
+        self._greedy = opened.get_signature_runner("greedy") if "greedy" in signatures else self._decode
+
+    def captions(self, pixels: np.ndarray, greedy: bool = False) -> list[str]:
+        """The best caption of each picture.
+
+        Args:
+            pixels: uint8 `[n, side, side, 3]`, RGB.
+            greedy: Whether to search greedily instead of by the beam; without a beam the file is greedy anyway.
+
+        Raises:
+            ValueError: If the pixels have another shape or type.
+        """
+        pixels = np.asarray(pixels)
+        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != (self.side, self.side, 3):
+            raise ValueError(
+                f"The pixels are {pixels.dtype} of shape {pixels.shape}; expected uint8 of shape "
+                f"(n, {self.side}, {self.side}, 3)."
+            )
+        if not len(pixels):
+            return []
+        tokens = (self._greedy if greedy else self._decode)(image=pixels)["tokens"]
+        return [self._line(row[0] if row.ndim == 2 else row) for row in tokens]
+
+    def read(self, path: str | Path, greedy: bool = False) -> str:
+        """The caption of a picture file.
+
+        Raises:
+            ArtifactError: If it can't be read.
+        """
+        from PIL import Image, ImageOps
+
+        try:
+            with Image.open(path) as opened:
+                picture = ImageOps.exif_transpose(opened).convert("RGB")
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise ArtifactError(f"{path} can't be read: {error}.") from None
+        if picture.size != (self.side, self.side):
+            picture = picture.resize((self.side, self.side), Image.Resampling.BILINEAR)
+        return self.captions(np.asarray(picture, np.uint8)[None], greedy)[0]
+
+    def _line(self, tokens: np.ndarray) -> str:
+        """Tokens up to the first 0, as one line."""
+        ended = np.flatnonzero(tokens == 0)
+        kept = tokens[: ended[0]] if len(ended) else tokens
+        return self._between.join(self.vocabulary[token] for token in kept)
+
+
+def read_beside(folder: Path) -> tuple[list[str], dict[str, Any]]:
+    """The vocabulary, tokens by id, and how they become a line."""
+    vocabulary = (folder / VOCABULARY).read_bytes().decode("utf-8").split("\n")[:-1]
+    return vocabulary, json.loads((folder / SETTINGS).read_text(encoding="utf-8"))

@@ -1,0 +1,120 @@
+"""Forecasts."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from pathlib import Path
+
+import numpy as np
+
+from .dates import minutes
+from .errors import ArtifactError
+from .interpreter import interpreter
+
+
+class Forecaster:
+    """An exported model that forecasts: a TensorFlow Lite file with `forecast.json` beside it.
+
+    Args:
+        path: `model.tflite` (or a quantised one) in the folder `export/` of a run.
+        num_threads: How many threads the interpreter may use.
+
+    Attributes:
+        columns: Names of the columns of a row, in their order.
+        rows: Steps that a forecast is made of.
+        series: Names of the series that the model knows.
+        targets: Names of the columns that are forecast.
+        horizon: Steps that are forecast.
+        quantiles: Their levels, or none if a forecast is one number.
+
+    Raises:
+        ArtifactError: If there is no such file, or what should be beside it is missing or damaged.
+
+    Example:
+
+    ```python
+    model = Forecaster("export/model.tflite")
+    model.forecast(values, dates)      # values [rows, columns] -> [horizon, targets], or [horizon, targets, quantiles]
+    for day, row in live:              # row [columns]
+        model.step(row, day)           # None until `rows` days are known, then the next forecast
+    ```
+    """
+
+    def __init__(self, path: str | Path, num_threads: int = 1) -> None:
+        path = Path(path)
+        opened = interpreter(path, num_threads)
+        about = path.with_name("forecast.json")
+        try:
+            known = json.loads(about.read_text(encoding="utf-8"))
+            self.columns, self.rows, self.series = known["columns"], known["rows"], known["series"]
+            self.targets, self.horizon, self.quantiles = known["targets"], known["horizon"], known["quantiles"]
+            self._inputs = known["inputs"]
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise ArtifactError(f"{about} is missing or damaged; it says what {path.name} takes: {error}.") from None
+        self._run = opened.get_signature_runner("sequence")
+        self._known: dict[str | None, deque] = {}
+
+    def forecast(self, values: np.ndarray, dates: np.ndarray | None = None, series: str | None = None) -> np.ndarray:
+        """The steps that follow the last row.
+
+        Args:
+            values: Rows in the order of time, `[rows or more, columns]`, in the units of the data.
+            dates: Of the rows, datetime64; for a model that reads the calendar.
+            series: Which series, if the model knows several.
+
+        Returns:
+            `[horizon, targets]` in the units of the data, or `[horizon, targets, quantiles]`.
+
+        Raises:
+            ValueError: If there are too few rows, the columns differ, dates are missing or no series has that name.
+        """
+        values = np.asarray(values, np.float32)
+        if values.ndim != 2 or values.shape[1] != len(self.columns) or len(values) < self.rows:
+            wanted = f"{self.rows} or more rows of {', '.join(self.columns)}"
+            raise ValueError(f"The values have shape {values.shape}, expected {wanted}.")
+        inputs = {"values": values[-self.rows :][None]}
+        if "minutes" in self._inputs:
+            if dates is None or len(dates) != len(values):
+                raise ValueError("The model reads the calendar: give the date of each row.")
+            inputs["minutes"] = minutes(np.asarray(dates, "datetime64[s]"))[-self.rows :][None]
+        self._check_series(series)
+        if "series" in self._inputs:
+            inputs["series"] = np.array([self.series.index(series)], np.int32)
+        (answer,) = self._run(**inputs).values()
+        return answer[0]
+
+    def step(
+        self, row: np.ndarray, date: np.datetime64 | str | None = None, series: str | None = None
+    ) -> np.ndarray | None:
+        """One more row in, the next forecast out; None as long as fewer rows are known than a forecast is made of.
+
+        Args:
+            row: `[columns]`, of the step after the last one.
+            date: Of the row, for a model that reads the calendar.
+            series: Which series, if the model knows several; each is remembered by itself.
+
+        Raises:
+            ValueError: If the row has another shape, its date is missing, or no series has that name; it is then not
+                kept.
+        """
+        row = np.asarray(row, np.float32)
+        if row.shape != (len(self.columns),):
+            raise ValueError(f"A row has the columns {', '.join(self.columns)}, not the shape {row.shape}.")
+        self._check_series(series)
+        if "minutes" in self._inputs and date is None:
+            raise ValueError("The model reads the calendar: give the date of each row.")
+        known = self._known.setdefault(series, deque(maxlen=self.rows))
+        known.append((row, np.datetime64(date or 0, "s")))
+        if len(known) < self.rows:
+            return None
+        rows, dates = zip(*known, strict=True)
+        return self.forecast(np.stack(rows), np.array(dates) if date is not None else None, series)
+
+    def _check_series(self, series: str | None) -> None:
+        if "series" in self._inputs and series not in self.series:
+            raise ValueError(f"The model knows no series {series!r}; it knows {', '.join(self.series)}.")
+
+    def reset(self) -> None:
+        """Forgets all rows that `step` was given."""
+        self._known.clear()

@@ -1,0 +1,109 @@
+"""Models that are given one time step after the other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .errors import ArtifactError
+from .interpreter import interpreter
+
+STATE = re.compile(r"state_\d+")
+
+
+class StreamingModel:
+    """A TensorFlow Lite file that is given one time step after the other, and remembers the states between them.
+
+    Args:
+        path: A file with the signature `step`, as `export_tflite` writes it for models that can be stepped.
+        num_threads: How many threads the interpreter may use.
+
+    Raises:
+        ArtifactError: If there is no such file, it is not a TensorFlow Lite file, or it has no signature `step`.
+
+    Example:
+
+    ```python
+    model = StreamingModel("model.tflite")
+    for sample in sensor:  # each of shape (features,)
+        scores = model.step(sample[None])
+
+    left, right = model.stream(), model.stream()  # independent of each other and of `model`
+    ```
+    """
+
+    def __init__(self, path: str | Path, num_threads: int = 1) -> None:
+        self._interpreter = interpreter(Path(path), num_threads)
+        if "step" not in self._interpreter.get_signature_list():
+            raise ArtifactError(
+                f"{str(path)!r} has no signature 'step'. Export a model that can be stepped: recurrent layers that "
+                "read forwards, and no layer that needs the whole sequence."
+            )
+        self._begin(self._interpreter.get_signature_runner("step"))
+
+    def _begin(self, runner: Any) -> None:
+        self._run = runner
+        details = runner.get_input_details()
+        self._states = {name: detail for name, detail in details.items() if STATE.fullmatch(name)}
+        self._inputs = {name: detail for name, detail in details.items() if name not in self._states}
+        self.reset()
+
+    def step(self, x: np.ndarray | dict[str, np.ndarray]) -> np.ndarray | dict[str, np.ndarray]:
+        """The answer to one more time step.
+
+        Args:
+            x: Array of shape `(batch, ...)` without an axis of time; or, of a model with several inputs, a dict of
+                them. Each row is a sequence of its own.
+
+        Returns:
+            Array of shape `(batch, ...)`; or, of a model with several outputs, a dict of them.
+
+        Raises:
+            ValueError: If an input is missing or unknown, has another shape than the model takes, another batch size
+                than the steps before or the other inputs, or values that are none of its type.
+        """
+        inputs = self._checked(x)
+        batch = len(next(iter(inputs.values())))
+        carried = self._carried or {
+            name: np.zeros((batch, *detail["shape_signature"][1:]), detail["dtype"])
+            for name, detail in self._states.items()
+        }
+        results = self._run(**inputs, **carried)
+        self._carried = {name: results.pop(name) for name in self._states}
+        return next(iter(results.values())) if len(results) == 1 else results
+
+    def reset(self) -> None:
+        """Forgets everything: the next step is the first of a sequence."""
+        self._carried: dict[str, np.ndarray] | None = None
+
+    def stream(self) -> StreamingModel:
+        """Another stream through the same weights, at its beginning, with states of its own."""
+        other = object.__new__(type(self))
+        other._interpreter = self._interpreter
+        other._begin(self._run)
+        return other
+
+    def _checked(self, x: np.ndarray | dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        named = x if isinstance(x, dict) else dict.fromkeys(self._inputs, x) if len(self._inputs) == 1 else {}
+        if set(named) != set(self._inputs):
+            raise ValueError(f"The model takes a dict of {sorted(self._inputs)}, got {sorted(named) or type(x)}.")
+        before = None if self._carried is None else len(next(iter(self._carried.values())))
+        inputs: dict[str, np.ndarray] = {}
+        for name, detail in self._inputs.items():
+            value, shape = np.asarray(named[name]), tuple(detail["shape_signature"])
+            known = [size in (-1, got) for size, got in zip(shape, value.shape, strict=False)]
+            if value.ndim != len(shape) or not all(known):
+                wanted = tuple("batch" if axis == 0 else int(size) for axis, size in enumerate(shape))
+                raise ValueError(f"Input {name!r} has shape {value.shape}, expected {wanted}, without an axis of time.")
+            others = {len(other) for other in inputs.values()} - {len(value)}
+            if before not in (None, len(value)):
+                raise ValueError(f"Input {name!r} has a batch of {len(value)}, the steps before had {before}; reset.")
+            if others:
+                raise ValueError(f"Input {name!r} has a batch of {len(value)}, another input one of {others.pop()}.")
+            inputs[name] = value.astype(detail["dtype"])
+            if np.issubdtype(detail["dtype"], np.integer) and not np.array_equal(inputs[name], value):
+                raise ValueError(f"Input {name!r} takes {np.dtype(detail['dtype'])}; some of the values given are not.")
+        return inputs

@@ -1,0 +1,51 @@
+"""How sure a score is, and numbers as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+LEVEL = 0.95
+
+
+TAILS = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
+
+
+def intervals(
+    metric: Callable[[np.ndarray, np.ndarray], dict[str, float]],
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    resamples: int,
+    seed: int = 0,
+) -> dict[str, list[float]]:
+    """95% intervals by the percentile bootstrap over examples (Efron 1979).
+
+    Args:
+        metric: Such as `classification`.
+        probabilities: `[n, ..., classes]`.
+        labels: `[n, ...]`.
+        resamples: How many times n examples are drawn with replacement.
+        seed: Of the draws.
+
+    Returns:
+        `{metric: [low, high]}`.
+    """
+    rng = np.random.default_rng(seed)
+    draws: list[dict[str, float]] = []
+    for _ in range(resamples):
+        rows = rng.integers(0, len(labels), len(labels))
+        draws.append(metric(probabilities[rows], labels[rows]))
+    return {name: np.quantile([draw[name] for draw in draws], TAILS).tolist() for name in draws[0]} if draws else {}
+
+
+def rounded(value: Any, digits: int = 6) -> Any:
+    """Numbers in nested dictionaries and lists, rounded for a file that people read."""
+    if isinstance(value, dict):
+        return {key: rounded(item, digits) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item, digits) for item in value]
+    if isinstance(value, np.ndarray):
+        return rounded(value.tolist(), digits)
+    return round(value, digits) + 0.0 if isinstance(value, float) else value  # no -0.0

@@ -1,0 +1,44 @@
+"""Examples with a class each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...core.data import Data
+from ...core.errors import DataError, UsageError
+from ...stages.data import Split
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledData(Data):
+    """Splits whose labels are classes, and a name for each label of an example (one, usually)."""
+
+    positions: tuple[str, ...] = ("label",)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Their names, by number."""
+        return self.names
+
+    def __post_init__(self) -> None:
+        if len(np.unique(self.train.labels)) < 2:
+            raise DataError("the training examples are all of one class; there is nothing to learn.")
+
+
+def hold_out(split: Split, count: int, seed: int, key: str) -> tuple[Split, Split]:
+    """Splits off `count` examples, the shares of the classes kept (stratified): the rest, and what was held out.
+
+    Raises:
+        UsageError: Beginning with `key`, what the configuration says, if too few examples of a class would be on
+            either side.
+    """
+    from sklearn.model_selection import train_test_split
+
+    rows = np.arange(len(split))
+    try:
+        rest, held_out = train_test_split(rows, test_size=count, stratify=split.labels, random_state=seed)
+    except ValueError as error:
+        raise UsageError(f"{key}: {count:,} of {len(split):,} examples can't be held out: {error}") from None
+    return split[np.sort(rest)], split[np.sort(held_out)]
