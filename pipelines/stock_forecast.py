@@ -127,7 +127,7 @@ def finish(config: ForecastConfig, data: SeriesData, model: keras.Model) -> kera
 
 
 def learned(config: ForecastConfig) -> str:
-    """What the network gives, as `forecast_model.forecasts` calls it."""
+    """What the network gives, as `tasks.forecasting.model.forecasts` calls it."""
     return {"volatility": "variance", "direction": "direction"}.get(config.data.target, config.model.output)
 
 

@@ -14,8 +14,9 @@ from PIL import Image
 from text_examples import read, table
 
 from keras_recurrent.pipelines.core import runs
+from keras_recurrent.pipelines.sequences import agreement
 from keras_recurrent.pipelines.sources import scenes
-from keras_recurrent.pipelines.tasks.captioning import metrics, words
+from keras_recurrent.pipelines.tasks.captioning import words
 from keras_recurrent.pipelines.tasks.captioning.prediction import listed
 
 SIDE = 32
@@ -138,7 +139,7 @@ def test_the_kept_epoch_is_the_one_that_writes_best(done):
     best = history["val_cider_d"].idxmax()
     assert run.metrics["epochs"]["kept"] == history["epoch"][best]
     written = words.from_ids(otherwise(run, GREEDY, data.validation.inputs)["tokens"], run.names)
-    expected = metrics.cider_d(written, data.validation.references).mean()
+    expected = agreement.cider_d(written, data.validation.references).mean()
     assert history["val_cider_d"][best] == pytest.approx(expected, abs=1e-6)
 
 

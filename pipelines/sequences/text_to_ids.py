@@ -20,7 +20,7 @@ the process is set to Turkish or Lithuanian; so are those of I and J, which are 
 
 @keras.saving.register_keras_serializable("keras_recurrent")
 class TextToIds(keras.layers.Layer):
-    """Turns texts into ids of their tokens, as `pipelines.text.tokens.to_ids` does, padded with zeros at the end.
+    """Turns texts into ids of their tokens, as `pipelines.runtime.tokens.to_ids` does, padded with zeros at the end.
 
     The length of a batch is a multiple of 8 up to 32, and of 64 beyond, so that compiled layers meet few lengths.
 

@@ -130,7 +130,7 @@ def test_few_lengths_come_out(longest, width):
 PROGRAM = """
 import json, sys
 import tensorflow as tf
-from keras_recurrent.pipelines.text import tokens
+from keras_recurrent.pipelines.runtime import tokens
 from keras_recurrent.pipelines.sequences.text_to_ids import TextToIds
 texts = json.loads(sys.argv[1])
 read = TextToIds(tokens.fit_vocabulary(texts, "character", 1000), "character")._tokens(tf.constant(texts))

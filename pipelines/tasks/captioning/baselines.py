@@ -12,7 +12,7 @@ from itertools import chain
 import numpy as np
 
 from ...core.errors import DataError
-from .metrics import Tokens, agreement, rouge_l
+from ...sequences.agreement import Tokens, agreement, rouge_l
 
 BLOCK = 1024  # pictures whose features are in memory at once as float32
 

@@ -16,10 +16,11 @@ from keras import ops
 
 from ...core.pipeline import Findings, Run, Task
 from ...export import export_decoder, export_saved_model
+from ...sequences import agreement
 from ...sources import scenes
 from ...stages.augmentation import RandomAffine, RandomErasing, RandomLight
 from ...stages.encoding import halves, with_encoder
-from . import metrics, words
+from . import words
 from .answers import answers as answers_of
 from .baselines import human_agreement, nearest
 from .config import CaptioningConfig
@@ -72,7 +73,7 @@ def callbacks(config: CaptioningConfig, data: CaptionData, batches: tf.data.Data
 
     def cider_d(tokens: np.ndarray) -> float:
         captions = written(data, config.data.level, {"tokens": tokens})
-        return float(metrics.cider_d(captions, data.validation.references).mean())
+        return float(agreement.cider_d(captions, data.validation.references).mean())
 
     return [ScoreFreely(MONITOR, batches, cider_d)]
 
@@ -96,7 +97,7 @@ def written(data: CaptionData, level: str, answers: Any) -> list[list[str]]:
 def score(config: CaptioningConfig, data: CaptionData, answers: Any) -> dict[str, float]:
     """All metrics of captions of the test split; of drawn scenes also whether every attribute is right."""
     captions, references = written(data, config.data.level, answers), data.test.references
-    return metrics.scores(captions, references) | attributes(data, captions)
+    return agreement.scores(captions, references) | attributes(data, captions)
 
 
 def attributes(data: CaptionData, captions: list[list[str]]) -> dict[str, float]:
@@ -123,17 +124,17 @@ def judge(run: Run, data: CaptionData, answers: dict[str, np.ndarray], beside: d
     captions, references = written(data, config.data.level, answers), data.test.references
     scores = score(config, data, answers)
     of_baselines = {name: score(config, data, each) for name, each in beside.items()}
-    of_pictures = metrics.cider_d(captions, references)
+    of_pictures = agreement.cider_d(captions, references)
     found = run.pipeline.examine(run, data, answers, captions, of_pictures)
     human = human_agreement(references)
     details = {
         "test": scores,
-        "intervals": metrics.intervals(captions, references, resamples),
+        "intervals": agreement.intervals(captions, references, resamples),
         "baselines": of_baselines,
         "references": {"human_agreement": human} if human else {},
         "beats_baselines": all(scores[primary] > each[primary] for each in of_baselines.values()),
         "comparisons": {
-            name: metrics.paired(of_pictures, metrics.cider_d(each, references), resamples)
+            name: agreement.paired(of_pictures, agreement.cider_d(each, references), resamples)
             for name, each in beside.items()
         },
         "greedy": score(config, data, otherwise(run, GREEDY, data.test.inputs)),

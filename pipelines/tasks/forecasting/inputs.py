@@ -75,7 +75,7 @@ def calibrated(model: keras.Model, data: SeriesData, output: str, quantiles: Seq
     Args:
         model: Trained, with standardised answers.
         data: With the validation split.
-        output: As in `forecast_model.forecasts`.
+        output: As in `model.forecasts`.
         quantiles: Their levels.
 
     Returns:
@@ -180,7 +180,7 @@ class InUnits(_Scaled):
     it, by `stretches`.
 
     Args:
-        output: As in `forecast_model.forecasts`.
+        output: As in `model.forecasts`.
         quantiles: Which quantiles a distribution becomes.
         stretches: For each quantile, by how much its distance from the median is multiplied; none leaves them.
         target: As in `Scale`.

@@ -1,7 +1,7 @@
 """From windows of series to forecasts: levels taken off, segments, recurrent layers, a decoder, and what is forecast.
 
 Every target is read by the same weights, its own values beside the features. Values are standardised by the training
-part before, and so are the forecasts; `forecast_inputs` turns the units of the data into these numbers and back.
+part before, and so are the forecasts; `inputs` turns the units of the data into these numbers and back.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from ...core.errors import DataError
 Target = Literal["level", "log_return", "direction", "volatility"]
 
 Level = Literal["training", "last", "walk", "mean", "seasonal", "revin"]
-"""What is taken off a window: see `stages.forecast_model.leveled`."""
+"""What is taken off a window: see `model.leveled`."""
 
 
 @dataclass(frozen=True)

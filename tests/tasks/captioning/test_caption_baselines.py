@@ -5,7 +5,8 @@ import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
 from keras_recurrent.pipelines.core.errors import DataError
-from keras_recurrent.pipelines.tasks.captioning import baselines, metrics
+from keras_recurrent.pipelines.sequences import agreement
+from keras_recurrent.pipelines.tasks.captioning import baselines
 
 DOG, CAT, BIRD = ["a", "dog", "runs"], ["a", "cat", "sleeps"], ["a", "bird"]
 
@@ -36,7 +37,7 @@ def test_of_equally_near_pictures_the_first_counts_in_whatever_block():
 def test_nearest_takes_the_caption_closest_to_the_others():
     """Against the others, as candidates: 0 and 0; 0 and ROUGE-L of 2 in 2 and 3; 0 and that of 2 in 3 and 2."""
     captions = [["one", "picture"], ["a", "dog"], ["a", "dog", "runs"]]
-    second, third = (metrics.rouge_l([captions[i]], [[captions[j]]])[0] for i, j in ((1, 2), (2, 1)))
+    second, third = (agreement.rouge_l([captions[i]], [[captions[j]]])[0] for i, j in ((1, 2), (2, 1)))
     assert (second, third) == pytest.approx((2.44 * 2 / 3 / (2 / 3 + 1.44), 2.44 * 2 / 3 / (1 + 1.44 * 2 / 3)))
     train = np.array([[1.0, 0.0], [0.0, 2.0], [0.0, 2.0]])
     found = baselines.nearest(train, np.array([[5.0, 1.0], [0.1, 0.2]]), [captions, [CAT, BIRD], [DOG]])
@@ -79,7 +80,7 @@ def test_human_agreement_with_unequal_numbers_of_references():
         ([BIRD, CAT], [[DOG, CAT], [DOG]]),
     ]
     expected = {
-        name: np.mean([metrics.agreement(*of_round)[name] for of_round in rounds]) for name in ("bleu_1", "rouge_l")
+        name: np.mean([agreement.agreement(*of_round)[name] for of_round in rounds]) for name in ("bleu_1", "rouge_l")
     }
     found = baselines.human_agreement([one, two])
     assert {name: found[name] for name in expected} == pytest.approx(expected)

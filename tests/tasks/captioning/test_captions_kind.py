@@ -11,10 +11,11 @@ from caption_models import LENGTH, SIDE, VOCABULARY, WORDS, captioner_of, captio
 from PIL import Image
 
 from keras_recurrent.pipelines.captioning import PIPELINE, CaptioningConfig
+from keras_recurrent.pipelines.sequences import agreement
 from keras_recurrent.pipelines.sources.picture_files import InMemory
-from keras_recurrent.pipelines.tasks.captioning.answers import answers
 from keras_recurrent.pipelines.stages.encoding import with_encoder
-from keras_recurrent.pipelines.tasks.captioning import metrics, words
+from keras_recurrent.pipelines.tasks.captioning import words
+from keras_recurrent.pipelines.tasks.captioning.answers import answers
 from keras_recurrent.pipelines.tasks.captioning.examples import CaptionData, CaptionedPictures
 from keras_recurrent.pipelines.tasks.captioning.image_encoder import ENCODER
 from keras_recurrent.pipelines.tasks.captioning.picture_decoding import DecodePictures
@@ -208,12 +209,12 @@ def test_a_judgement_tells_scores_beside_those_of_other_captions(run, data):
     def scored(model):
         tokens = np.asarray(model(data.test.pixels())["tokens"])
         captions = words.from_ids(tokens[:, 0] if tokens.ndim == 3 else tokens, WORDS)
-        return metrics.scores(captions, data.test.references)
+        return agreement.scores(captions, data.test.references)
 
     assert found["test"] == pytest.approx(scored(inner))
     assert found["greedy"] == pytest.approx(scored(searching_otherwise(inner, GREEDY)))
     assert inner.get_layer(SEARCH).search == BEAM
-    assert found["baselines"]["most_frequent"] == metrics.scores(beside["most_frequent"], data.test.references)
+    assert found["baselines"]["most_frequent"] == agreement.scores(beside["most_frequent"], data.test.references)
     assert set(found["baselines"]) == set(found["comparisons"]) == {"most_frequent", "nearest_picture"}
     best = max(each["cider_d"] for each in found["baselines"].values())
     assert found["beats_baselines"] == (found["test"]["cider_d"] > best)

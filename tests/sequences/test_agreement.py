@@ -1,4 +1,4 @@
-"""Scores of captions, against pycocoevalcap, SciPy, and numbers worked by hand."""
+"""Agreement of sentences with their references, against pycocoevalcap, SciPy, and numbers worked by hand."""
 
 import math
 
@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from keras_recurrent.pipelines.core.errors import DataError
-from keras_recurrent.pipelines.tasks.captioning import metrics
+from keras_recurrent.pipelines.sequences import agreement
 
 CANDIDATES = [
     "a brown dog runs on the grass",
@@ -53,15 +53,15 @@ def drawn():
 
 
 def test_equals_numbers_of_pycocoevalcap(small):
-    assert metrics.bleu(*small) == pytest.approx(BLEU, abs=1e-9)
-    each = metrics.bleu_of(metrics.bleu_statistics(*small))
+    assert agreement.bleu(*small) == pytest.approx(BLEU, abs=1e-9)
+    each = agreement.bleu_of(agreement.bleu_statistics(*small))
     np.testing.assert_allclose(each[:, 1], BLEU_2_OF_EACH, atol=1e-9)
-    np.testing.assert_allclose(metrics.cider_d(*small), CIDER_D, atol=1e-8)
-    np.testing.assert_allclose(metrics.rouge_l(*small), ROUGE_L, atol=1e-8)
+    np.testing.assert_allclose(agreement.cider_d(*small), CIDER_D, atol=1e-8)
+    np.testing.assert_allclose(agreement.rouge_l(*small), ROUGE_L, atol=1e-8)
     expected = dict(zip(("bleu_1", "bleu_2", "bleu_3", "bleu_4"), BLEU, strict=True))
     expected |= {"cider_d": np.mean(CIDER_D), "rouge_l": np.mean(ROUGE_L)}
     expected |= {"distinct_captions": 1.0, "vocabulary_used": 20}
-    assert metrics.scores(*small) == pytest.approx(expected, abs=1e-8)
+    assert agreement.scores(*small) == pytest.approx(expected, abs=1e-8)
 
 
 def test_equals_pycocoevalcap_on_drawn_captions(drawn):
@@ -74,23 +74,23 @@ def test_equals_pycocoevalcap_on_drawn_captions(drawn):
         {place: [" ".join(caption)] for place, caption in enumerate(candidates)},
     )
     corpus, each = bleu.Bleu(4).compute_score(*theirs, verbose=0)
-    assert metrics.bleu(*drawn) == pytest.approx(corpus, abs=1e-9)
-    np.testing.assert_allclose(metrics.bleu_of(metrics.bleu_statistics(*drawn)), np.transpose(each), atol=1e-9)
-    np.testing.assert_allclose(metrics.cider_d(*drawn), cider.Cider().compute_score(*theirs)[1], atol=1e-9)
-    np.testing.assert_allclose(metrics.rouge_l(*drawn), rouge.Rouge().compute_score(*theirs)[1], atol=1e-9)
+    assert agreement.bleu(*drawn) == pytest.approx(corpus, abs=1e-9)
+    np.testing.assert_allclose(agreement.bleu_of(agreement.bleu_statistics(*drawn)), np.transpose(each), atol=1e-9)
+    np.testing.assert_allclose(agreement.cider_d(*drawn), cider.Cider().compute_score(*theirs)[1], atol=1e-9)
+    np.testing.assert_allclose(agreement.rouge_l(*drawn), rouge.Rouge().compute_score(*theirs)[1], atol=1e-9)
 
 
 def test_bleu_by_hand():
     """Papineni's example of clipping, and a candidate that is too short."""
     the = [["the"] * 7], [[split("the cat is on the mat"), split("there is a cat on the mat")]]
-    assert metrics.bleu_statistics(*the).tolist() == [[7, 7, 7, 6, 5, 4, 2, 0, 0, 0]]
-    assert metrics.bleu(*the)[0] == pytest.approx(2 / 7)
+    assert agreement.bleu_statistics(*the).tolist() == [[7, 7, 7, 6, 5, 4, 2, 0, 0, 0]]
+    assert agreement.bleu(*the)[0] == pytest.approx(2 / 7)
     short = [split("a dog on grass")], [[split("a dog is on the grass"), split("a dog runs on the soft green grass")]]
-    assert metrics.bleu(*short)[:2] == pytest.approx([math.exp(1 - 6 / 4), math.exp(1 - 6 / 4) * math.sqrt(1 / 3)])
+    assert agreement.bleu(*short)[:2] == pytest.approx([math.exp(1 - 6 / 4), math.exp(1 - 6 / 4) * math.sqrt(1 / 3)])
 
 
 def test_of_two_equally_close_references_bleu_takes_the_shorter():
-    statistics = metrics.bleu_statistics([["a"] * 4], [[["b"] * 6, ["b"] * 2]])
+    statistics = agreement.bleu_statistics([["a"] * 4], [[["b"] * 6, ["b"] * 2]])
     assert statistics[0, :2].tolist() == [4, 2]
 
 
@@ -104,11 +104,11 @@ def test_cider_d_by_hand():
         ([["a", "dog"], ["a", "cat"]], [wholly, 0]),
         ([["dog", "dog"], ["a", "bird"]], [clipped, halved]),
     ):
-        np.testing.assert_allclose(metrics.cider_d(candidates, references), expected)
+        np.testing.assert_allclose(agreement.cider_d(candidates, references), expected)
 
 
 def test_rouge_l_takes_precision_and_recall_of_different_references():
-    score = metrics.rouge_l([split("a b c d")], [[split("a b"), split("a c d x y z")]])
+    score = agreement.rouge_l([split("a b c d")], [[split("a b"), split("a c d x y z")]])
     assert score == pytest.approx([2.44 * 0.75 * 1 / (1 + 1.44 * 0.75)])
 
 
@@ -121,27 +121,27 @@ def test_longest_common_subsequence_by_table(length):
         table[i + 1, j + 1] = table[i, j] + 1 if one[i] == other[j] else max(table[i, j + 1], table[i + 1, j])
     precision, recall = table[-1, -1] / length, table[-1, -1] / (length + 7)
     expected = 2.44 * precision * recall / (recall + 1.44 * precision) if precision else 0
-    assert metrics.rouge_l([one], [[other]]) == pytest.approx([expected])
+    assert agreement.rouge_l([one], [[other]]) == pytest.approx([expected])
 
 
 def test_an_empty_candidate_scores_nothing():
-    scores = metrics.scores([[], []], [[["a", "dog"]], [["a", "cat"], []]])
+    scores = agreement.scores([[], []], [[["a", "dog"]], [["a", "cat"], []]])
     assert scores == pytest.approx(dict.fromkeys(scores, 0) | {"distinct_captions": 0.5}, abs=1e-9)
 
 
 def test_intervals_are_those_of_drawn_pictures(drawn):
     """BLEU anew of the captions that are drawn; CIDEr-D with the scores that pictures have in the whole split."""
     candidates, references = drawn
-    found = metrics.intervals(*drawn, 60, seed=3)
-    rng, cider, draws = np.random.default_rng(3), metrics.cider_d(*drawn), []
+    found = agreement.intervals(*drawn, 60, seed=3)
+    rng, cider, draws = np.random.default_rng(3), agreement.cider_d(*drawn), []
     for rows in (rng.integers(0, 200, 200) for _ in range(60)):
-        scores = metrics.bleu([candidates[row] for row in rows], [references[row] for row in rows])
+        scores = agreement.bleu([candidates[row] for row in rows], [references[row] for row in rows])
         draws.append([*scores, cider[rows].mean()])
     expected = np.quantile(draws, [0.025, 0.975], axis=0).T
     assert list(found) == ["bleu_1", "bleu_2", "bleu_3", "bleu_4", "cider_d", "rouge_l"]
     np.testing.assert_allclose([*found.values()][:5], expected)
-    assert found["rouge_l"][0] < metrics.rouge_l(*drawn).mean() < found["rouge_l"][1]
-    assert metrics.intervals(*drawn, 0) == {}
+    assert found["rouge_l"][0] < agreement.rouge_l(*drawn).mean() < found["rouge_l"][1]
+    assert agreement.intervals(*drawn, 0) == {}
 
 
 def test_paired_equals_scipy():
@@ -152,7 +152,7 @@ def test_paired_equals_scipy():
     def mean(ours, theirs, axis=-1):
         return (ours - theirs).mean(axis)
 
-    found = metrics.paired(model, baseline, 20_000)
+    found = agreement.paired(model, baseline, 20_000)
     exact = stats.permutation_test((model, baseline), mean, permutation_type="samples", n_resamples=np.inf).pvalue
     assert 0.02 < exact < 0.5
     assert found["p_value"] == pytest.approx(exact, abs=0.015)
@@ -164,35 +164,35 @@ def test_paired_equals_scipy():
 
 
 def test_paired_when_nothing_or_everything_differs():
-    same = metrics.paired(np.ones(5), np.ones(5), 50)
+    same = agreement.paired(np.ones(5), np.ones(5), 50)
     assert same == {"difference": 0.0, "interval": [0.0, 0.0], "p_value": 1.0}
-    assert metrics.paired(np.ones(40), np.zeros(40), 99)["p_value"] == 1 / 100
+    assert agreement.paired(np.ones(40), np.zeros(40), 99)["p_value"] == 1 / 100
     with pytest.raises(ValueError, match="must both be"):
-        metrics.paired(np.ones(5), np.ones(1), 10)
+        agreement.paired(np.ones(5), np.ones(1), 10)
 
 
 @pytest.mark.parametrize(
     "score",
     [
-        metrics.bleu,
-        metrics.bleu_statistics,
-        metrics.cider_d,
-        metrics.rouge_l,
-        metrics.agreement,
-        metrics.scores,
+        agreement.bleu,
+        agreement.bleu_statistics,
+        agreement.cider_d,
+        agreement.rouge_l,
+        agreement.agreement,
+        agreement.scores,
     ],
 )
-def test_pictures_without_references_are_refused(score):
-    with pytest.raises(DataError, match=r"Picture 1 .* has no reference"):
+def test_candidates_without_references_are_refused(score):
+    with pytest.raises(DataError, match=r"Example 1 .* has no reference"):
         score([["a"], ["b"]], [[["a"]], []])
-    with pytest.raises(DataError, match="no captions to score"):
+    with pytest.raises(DataError, match="no sentences to score"):
         score([], [])
     with pytest.raises(ValueError, match="as many"):
         score([["a"]], [[["a"]], [["a"]]])
 
 
 def test_diversity_by_hand():
-    found = metrics.diversity([["a", "dog"], ["a", "dog"], ["dog", "a"], []])
+    found = agreement.diversity([["a", "dog"], ["a", "dog"], ["dog", "a"], []])
     assert found == {"distinct_captions": 0.75, "vocabulary_used": 2}
-    with pytest.raises(DataError, match="no captions"):
-        metrics.diversity([])
+    with pytest.raises(DataError, match="no sentences"):
+        agreement.diversity([])
