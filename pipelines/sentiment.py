@@ -244,6 +244,7 @@ TextClassifier("export/model.tflite").label(["a text", "another"])"""
 
 PIPELINE = Pipeline(
     name="sentiment",
+    aliases=("text_classification",),
     about="Names the opinion in a text, or any other class that labelled texts were given for.",
     limits=(
         "Knows the words, the language and the kind of texts of its training data; it names a class for any text, also "

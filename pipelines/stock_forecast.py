@@ -199,6 +199,7 @@ Forecaster("export/model.tflite").forecast(values[0], dates[0])   # dates [n, ro
 
 PIPELINE = Pipeline(
     name="stock_forecast",
+    aliases=("series_forecast",),
     about="Forecasts the next steps of a regular series (prices, loads, sales, temperatures), with intervals if asked.",
     limits=(
         "Knows what the past of its series tells, and nothing of news; prices are next to unforecastable, and a score "

@@ -3,7 +3,9 @@
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,24 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 BUILT = shutil.ignore_patterns("build", "dist", "*.egg-info", "__pycache__", ".git", ".venv", "saved_models")
+
+SHIPPED = (".py", ".yaml", ".md", ".typed", ".jinja")
+
+
+def test_pyproject_lists_every_package():
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
+    there = {
+        ".".join(("keras_recurrent", *path.parent.relative_to(ROOT).parts))
+        for top in ("layers", "pipelines")
+        for path in (ROOT / top).rglob("__init__.py")
+    }
+    assert set(listed) == there | {"keras_recurrent"}, "[tool.setuptools] packages in pyproject.toml"
+
+
+def test_the_root_package_imports_nothing():
+    code = "import sys; known = {*sys.modules}; import keras_recurrent as k; print(k.__version__, {*sys.modules} - known)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.split(maxsplit=1) == [metadata.version("keras-recurrent"), "{'keras_recurrent'}\n"], done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +50,8 @@ def test_the_wheel_holds_every_module_and_preset_and_nothing_else(wheel):
         f"keras_recurrent/{path.relative_to(ROOT).as_posix()}"
         for top in ("layers", "pipelines")
         for path in (ROOT / top).rglob("*")
-        if path.suffix in (".py", ".yaml", ".md") and "__pycache__" not in path.parts
-    }
+        if path.suffix in SHIPPED and "__pycache__" not in path.parts
+    } | {"keras_recurrent/__init__.py"}
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert held == expected
     assert any("presets/mnist_rows/sample.yaml" in name for name in held)

@@ -101,6 +101,7 @@ def list_pipelines(as_json: Json = False) -> None:
 
     about = {
         name: {
+            "aliases": list(catalogue.aliases(name)),
             "summary": catalogue.summary(name),
             "presets": {preset: catalogue.preset_summary(path) for preset, path in catalogue.presets(name).items()},
         }
@@ -109,7 +110,8 @@ def list_pipelines(as_json: Json = False) -> None:
     if as_json:
         return _print_json(about)
     for name, pipeline in about.items():
-        typer.echo(f"{name}: {pipeline['summary']}")
+        also = f" (also {', '.join(pipeline['aliases'])})" if pipeline["aliases"] else ""
+        typer.echo(f"{name}{also}: {pipeline['summary']}")
         table(["  preset", ""], [(f"  {preset}", text) for preset, text in pipeline["presets"].items()])
 
 
@@ -126,7 +128,7 @@ def show(
     """The resolved configuration as YAML; nothing is run."""
     request = _request(pipeline, preset, config, assignments, seed)
     if schema:
-        return _print_json(catalogue.load(pipeline).config.model_json_schema())
+        return _print_json(catalogue.load(request.pipeline).config.model_json_schema())
     settings = request.resolve()
     if as_json:
         return _print_json(settings.model_dump(mode="json"))
@@ -272,6 +274,7 @@ def _request(
     resume: bool = False,
 ) -> Request:
     """Refuses a misspelt pipeline or preset at once, and bundles the options."""
+    pipeline = catalogue.canonical(pipeline)
     catalogue.check(pipeline, preset)
     with_seed = [*(assignments or []), *([f"training.seed={seed}"] if seed is not None else [])]
     return Request(pipeline, preset, file, tuple(with_seed), output, name, resume)

@@ -6,7 +6,7 @@ import ast
 import importlib
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from .errors import UsageError, did_you_mean
 
@@ -23,15 +23,27 @@ def _modules() -> dict[str, ast.Module]:
     return {name: tree for name, tree in trees.items() if any(map(_declares_pipeline, tree.body))}
 
 
-def _declares_pipeline(statement: ast.stmt) -> bool:
+def _declares_pipeline(statement: ast.stmt) -> TypeGuard[ast.Assign]:
     return isinstance(statement, ast.Assign) and any(
         isinstance(target, ast.Name) and target.id == "PIPELINE" for target in statement.targets
     )
 
 
 def names() -> list[str]:
-    """The pipelines: modules of this folder with a top-level `PIPELINE`."""
+    """The pipelines: modules of the folder `pipelines` with a top-level `PIPELINE`."""
     return list(_modules())
+
+
+def aliases(pipeline: str) -> tuple[str, ...]:
+    """Further names of a pipeline, as its `PIPELINE` declares them."""
+    (declared,) = filter(_declares_pipeline, _modules()[pipeline].body)
+    keywords = declared.value.keywords if isinstance(declared.value, ast.Call) else []
+    return next((ast.literal_eval(each.value) for each in keywords if each.arg == "aliases"), ())
+
+
+def canonical(name: str) -> str:
+    """The name of the pipeline that has this name or alias; any other name as it is."""
+    return next((pipeline for pipeline in names() if name in aliases(pipeline)), name)
 
 
 def summary(pipeline: str) -> str:
@@ -56,7 +68,8 @@ def check(pipeline: str, preset: str | None = None) -> None:
         UsageError: Naming the nearest one that does.
     """
     if pipeline not in _modules():
-        raise UsageError(f"there is no pipeline {pipeline!r}. {did_you_mean(pipeline, names())}")
+        known = [*names(), *(alias for name in names() for alias in aliases(name))]
+        raise UsageError(f"there is no pipeline {pipeline!r}. {did_you_mean(pipeline, known)}")
     if preset is not None and preset not in presets(pipeline):
         raise UsageError(f"{pipeline} has no preset {preset!r}. {did_you_mean(preset, presets(pipeline))}")
 

@@ -92,12 +92,14 @@ def open(path: str | Path, output: Path = Path("saved_models")) -> Run:
 
 
 def _find(path: Path, output: Path) -> Path:
+    first, *rest = path.parts or ("",)
+    places = (path, output / path, output / Path(catalogue.canonical(first), *rest))
     if path.name == LATEST and not path.is_dir():
-        for parent in (path.parent, output / path.parent):
-            if found := latest(parent):
+        for place in places:
+            if found := latest(place.parent):
                 return found
-        raise DataError(f"there is no run in {output / path.parent} yet.")
-    for folder in (path, output / path):
+        raise DataError(f"there is no run in {places[-1].parent} yet.")
+    for folder in places:
         if folder.is_dir():
             return folder
     known = [f"{run.parent.name}/{run.name}" for run in output.glob("*/*") if (run / "config.yaml").is_file()]

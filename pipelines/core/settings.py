@@ -123,7 +123,7 @@ def typed_layers(pipeline: str, file: Path | None, assignments: typing.Sequence[
     """
     typed = Typed([from_file(file)] if file else [])
     for layer in typed.layers:
-        written_for = layer.values.pop("pipeline", pipeline)
+        written_for = catalogue.canonical(layer.values.pop("pipeline", pipeline))
         if written_for != pipeline:
             where = layer.origin["pipeline"]
             raise UsageError(f"{where}: this configuration is for the pipeline {written_for!r}, not for {pipeline!r}.")

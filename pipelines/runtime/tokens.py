@@ -1,4 +1,4 @@
-"""Texts as tokens and as numbers, in Python and NumPy alone: what `sequences/text_to_ids.py` does in TensorFlow, the same way."""
+"""Texts as tokens and as numbers, in NumPy alone, as `sequences/text_to_ids.py` does in TensorFlow."""
 
 from __future__ import annotations
 
