@@ -25,7 +25,8 @@ from scipy import stats
 from keras_recurrent.layers import paths
 from keras_recurrent.pipelines import sentiment
 from keras_recurrent.pipelines.cli.request import Request
-from keras_recurrent.pipelines.stages.data import Split, evaluation_batches, training_batches
+from keras_recurrent.pipelines.sequences.examples import Sequences
+from keras_recurrent.pipelines.stages.data import evaluation_batches, training_batches
 from keras_recurrent.pipelines.stages.encoding import encoded
 from keras_recurrent.pipelines.stages.training import optimizer
 from keras_recurrent.pipelines.tasks.classification.task import accuracy
@@ -77,12 +78,12 @@ def main() -> None:
     )
 
 
-def to_the_longest(split: Split, length: int) -> Split:
+def to_the_longest(split: Sequences, length: int) -> Sequences:
     """The same sequences, all of one length."""
     rows = np.zeros((len(split), length), np.int32)
     for row, ids in zip(rows, split.inputs, strict=True):
         row[: len(ids)] = ids
-    return Split(rows, split.labels)
+    return Sequences(rows, split.labels)
 
 
 def compiled(config: sentiment.TextConfig, data: sentiment.LabelledTexts, seed: int) -> keras.Model:
