@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +30,7 @@ from .tasks.classification import baselines
 from .tasks.classification.data import LabelledData, hold_out
 from .tasks.text import baselines as of_texts
 from .tasks.text import findings, ngrams, prediction
-from .tasks.text.config import FILES, TextConfig, TextData
+from .tasks.text.config import TextConfig, TextData
 
 if TYPE_CHECKING:
     import keras
@@ -44,10 +44,14 @@ SPLITS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class LabelledTexts(LabelledData):
     """The splits, inputs being texts, and what was fitted on the training split."""
 
+    train: Texts
+    validation: Texts
+    test: Texts
+    _: KW_ONLY
     vocabulary: tuple[str, ...]
     vectors: np.ndarray | None = None
     fit_linear: Callable[[], ngrams.Linear | None] = lambda: None
@@ -98,14 +102,11 @@ def _linear(config: TextConfig, train: Texts, vocabulary: tuple[str, ...], class
 
 def _source(data: TextData) -> texts.Texts:
     """Texts, labels and, where the source has them, splits."""
-    if data.source in (*FILES, "folder") and data.path is None:
-        what = "the folder of the classes" if data.source == "folder" else f"the {data.source} file"
-        raise UsageError(f"data: source {data.source!r} needs data.path, {what}: --set data.path=PATH.")
     match data.source:
         case "sample":
             return texts.Texts(*opinions.load(data.count, data.language, data.split_seed), splits=None, notes=())
         case "folder":
-            return texts.load_folder(data.path, data.encoding)
+            return texts.load_folder(_path(data, "the folder of the classes"), data.encoding)
         case "tfds":
             names = ("train", "test")
             parts = tfds.load("imdb_reviews", data.data_dir, names)
@@ -117,7 +118,13 @@ def _source(data: TextData) -> texts.Texts:
             )
         case form:
             columns = (data.text_column, data.label_column, data.split_column)
-            return texts.load(data.path, *columns, data.encoding, form)
+            return texts.load(_path(data, f"the {form} file"), *columns, data.encoding, form)
+
+
+def _path(data: TextData, what: str) -> Path:
+    if data.path is None:
+        raise UsageError(f"data: source {data.source!r} needs data.path, {what}: --set data.path=PATH.")
+    return data.path
 
 
 def _natural(label: str) -> tuple[bool, float, str]:
@@ -193,11 +200,12 @@ def encoder(config: TextConfig, data: LabelledTexts) -> keras.Model:
     return keras.Model(of_texts, layer(of_texts))
 
 
-def write_beside(run: Run, folder: Path) -> None:
+def write_beside(run: Run[TextConfig, LabelledTexts], folder: Path) -> None:
     """Writes `vocabulary.txt`, a token a line by id, and `text.json`, how a text becomes tokens."""
     from .stages.encoding import halves
 
     front, _ = halves(run.model)
+    assert front is not None, "a model of texts turns them into ids"
     layer = front.layers[-1]
     tokens.write(folder, layer.vocabulary, layer.level, layer.length, layer.keep)
 

@@ -36,7 +36,8 @@ class Section(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _no_truth_for_a_number(cls, value: Any, about: ValidationInfo) -> Any:
-        if isinstance(value, bool) and cls.model_fields[about.field_name].annotation is not bool:
+        field = str(about.field_name)  # that a validator of fields always has
+        if isinstance(value, bool) and cls.model_fields[field].annotation is not bool:
             raise PydanticCustomError(
                 "truth", "expected a number or a text (YAML reads yes and on as true, no and off as false)"
             )

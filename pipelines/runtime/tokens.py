@@ -76,7 +76,7 @@ def fit_vocabulary(texts: Iterable[str], level: Level, size: int) -> tuple[str, 
 
 
 def to_ids(
-    texts: Sequence[str], vocabulary: Sequence[str], level: Level, length: int, keep: Side = "right"
+    texts: Iterable[str], vocabulary: Sequence[str], level: Level, length: int, keep: Side = "right"
 ) -> list[np.ndarray]:
     """The ids of the tokens of each text, int32 `[tokens]`, at most `length` of them.
 

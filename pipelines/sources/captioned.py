@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,11 +104,11 @@ def load(path: Path, captions: Path | None) -> Captioned:
     if not found:
         raise DataError(f"{captions}: no picture has a caption that is not empty.")
     _count_left_out(entries, rows, set(found), files, treatments)
-    splits = tuple(entry.split for _, entry in found.values())
+    splits = tuple(entry.split for _, entry in found.values() if entry.split is not None)
     return Captioned(
         files.take(list(found)),
         tuple(tuple(kept) for kept, _ in found.values()),
-        None if None in splits else splits,
+        splits if len(splits) == len(found) else None,
         (*notes, *more, *treatments.notes()),
     )
 
@@ -143,7 +143,7 @@ def load_tfds(data_dir: Path | None) -> Captioned:
     return Captioned(parts.pictures(rows), tuple(captions), tuple(splits), (*notes, *treatments.notes()))
 
 
-def also_in_training(digests: Sequence[str], splits: Sequence[str], split: str) -> list[tuple[int, int]]:
+def also_in_training(digests: Sequence[str], splits: Collection[str], split: str) -> list[tuple[int, int]]:
     """Rows of pictures of a split, each with the row of the same picture, by content, in training.
 
     >>> also_in_training(["a", "b", "a", "a", "c"], ["train", "train", "test", "validation", "test"], "test")

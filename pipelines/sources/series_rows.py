@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NoReturn
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -137,7 +138,7 @@ def read(path: Path, form: Form, treatments: Treatments) -> dict[str, Rows]:
     numbers, columns = _cells(path, form, treatments)
     missing = {key: np.array([is_missing(cell) for cell in columns[key]]) for key in form.keys}
     for key in form.keys:
-        for row in np.flatnonzero(missing[key]):
+        for row in np.flatnonzero(missing[key]).tolist():
             if not form.drop:
                 raise DataError(
                     f"{_place(path, numbers[row], key)}: the cell is empty ({columns[key][row]!r}); fill it, or set "
@@ -148,7 +149,7 @@ def read(path: Path, form: Form, treatments: Treatments) -> dict[str, Rows]:
         treatments.add("missing", f"line {numbers[row]} of {path.name}")
     if not len(there):
         raise DataError(f"{path}: no row has a date (column {form.date_column!r}).")
-    columns, numbers = {name: [cells[row] for row in there] for name, cells in columns.items()}, numbers[there]
+    columns, numbers = {name: [cells[row] for row in there.tolist()] for name, cells in columns.items()}, numbers[there]
 
     index = _dates(columns[form.date_column], numbers, path, form, treatments)
     rows = Rows(path, numbers, pd.DataFrame(_values(columns, numbers, path, form, treatments), index=index))
@@ -191,7 +192,7 @@ def _values(
             treatments.add("column", f"{name!r} of {path.name}")
             continue
         values[name] = _floats(cells, form.decimal, form.thousands)
-        for row in np.flatnonzero(~np.isfinite(values[name])):
+        for row in np.flatnonzero(~np.isfinite(values[name])).tolist():
             found = number(cells[row], form.decimal, form.thousands)
             place = _place(path, numbers[row], name)
             if found is None:
@@ -270,7 +271,7 @@ def _dates(
     """Dates without zone, in microseconds; those with offsets, as those in unix time, are converted to a zone first."""
     cells = [cell.strip() for cell in cells]
 
-    def refuse(row: int, problem: str) -> None:
+    def refuse(row: int, problem: str) -> NoReturn:
         raise DataError(f"{_place(path, numbers[row], form.date_column)}: {cells[row]!r} {problem}.")
 
     index = _parsed(cells, form.date_format, refuse)
@@ -293,7 +294,7 @@ def _dates(
     return local
 
 
-def _parsed(cells: list[str], date_format: str | None, refuse: Callable[[int, str], None]) -> pd.DatetimeIndex:
+def _parsed(cells: list[str], date_format: str | None, refuse: Callable[[int, str], NoReturn]) -> pd.DatetimeIndex:
     """Dates in UTC if they have offsets, else without zone; NaT for what is none, such as 30 February."""
     if date_format:
         try:
@@ -306,9 +307,10 @@ def _parsed(cells: list[str], date_format: str | None, refuse: Callable[[int, st
         pattern = UNIX
     if pattern is None:
         refuse(0, "is no date of a common form; set data.date_format, such as %d-%b-%y for 31-Dec-16")
-    found = [pattern.fullmatch(cell) for cell in cells]
-    if None in found:
-        refuse(found.index(None), f"is no date of the same form as the first one, {cells[0]!r}; write all alike")
+    found = [match for cell in cells if (match := pattern.fullmatch(cell)) is not None]
+    if len(found) < len(cells):
+        other = next(row for row, cell in enumerate(cells) if pattern.fullmatch(cell) is None)
+        refuse(other, f"is no date of the same form as the first one, {cells[0]!r}; write all alike")
     if pattern is UNIX:
         digits = max(len(cell.lstrip("-").partition(".")[0]) for cell in cells)
         if digits not in UNITS:
@@ -329,7 +331,7 @@ def _parsed(cells: list[str], date_format: str | None, refuse: Callable[[int, st
     return pd.to_datetime(iso, format="ISO8601", errors="coerce", utc=zoned)
 
 
-def _day_first(found: list[re.Match[str]], cells: list[str], refuse: Callable[[int, str], None]) -> bool:
+def _day_first(found: list[re.Match[str]], cells: list[str], refuse: Callable[[int, str], NoReturn]) -> bool:
     """Whether the day stands before the month, as some day after the 12th tells."""
     day_first = next((row for row, match in enumerate(found) if int(match["a"]) > 12), None)
     month_first = next((row for row, match in enumerate(found) if int(match["b"]) > 12), None)

@@ -150,7 +150,7 @@ def _check_encoding(encoding: str) -> None:
         ) from None
 
 
-def _opened(path: Path) -> BinaryIO:
+def _opened(path: Path) -> BinaryIO | gzip.GzipFile:
     """The bytes of a file, gunzipped if they begin as gzip does."""
     with path.open("rb") as stream:
         start = stream.read(2)

@@ -119,7 +119,8 @@ def load_folder(path: Path, encoding: str = "utf-8") -> Texts:
         problem = " is a file; expected a folder." if path.exists() else ": there is no such folder."
         raise DataError(f"{path}{problem}")
     parts = [name for name in SPLIT_FOLDERS if (path / name).is_dir()]
-    treatments, unlabelled = Treatments(), []
+    treatments = Treatments()
+    unlabelled: list[str] = []
     texts, labels, splits = [], [], []
     if parts:
         _count_others(path, parts, path, treatments)
@@ -244,7 +245,7 @@ def _text_files(folder: Path, root: Path, treatments: Treatments) -> list[Path]:
 
 def _count_others(folder: Path, used: list[str], root: Path, treatments: Treatments) -> None:
     """Counts what lies in a folder beside what is used."""
-    used = set(used)
+    names = set(used)
     for entry in _sorted(folder):
-        if entry.name not in used:
+        if entry.name not in names:
             treatments.add("other", f"at {entry.relative_to(root).as_posix()}")

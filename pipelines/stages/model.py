@@ -48,8 +48,9 @@ def recurrent_stack(
             if hasattr(way, "use_cudnn") and not use_cudnn:
                 way.use_cudnn = False
         x = layer(x)
-        for way in ways if config.chrono and of_keras else ():
-            chrono_initialize(way, config.chrono)
+        if config.chrono and of_keras:
+            for way in ways:
+                chrono_initialize(way, config.chrono)
         if config.dropout:
             x = keras.layers.Dropout(config.dropout, dtype=dtype, name=f"dropout_{level}")(x)
     return x

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -203,10 +203,14 @@ class KeptFeatures:
         return read
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class CaptionData(Data):
     """The splits. The names of the answers are the vocabulary: words by number."""
 
+    train: CaptionedPictures
+    validation: CaptionedPictures
+    test: CaptionedPictures
+    _: KW_ONLY
     kind: str
     """The source, such as `sample`."""
 

@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import keras
 from keras import ops
 
 from ...core.cells import layer_class
-from ...core.config import Section
 from .applications import is_kept
 from .feature_cache import FEATURES
 from .image_encoder import image_encoder
 from .pretrained import FrozenUntil
 from .words import BOUND, UNKNOWN
 
-Tensor = keras.KerasTensor
+if TYPE_CHECKING:
+    from .config import CaptioningModel
+
+Tensor: TypeAlias = keras.KerasTensor
 
 DECODER = "decoder"
 
@@ -79,7 +81,7 @@ class CaptionDecoder(keras.layers.Layer):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.settings = {
+        self.settings: dict[str, Any] = {
             "vocabulary": vocabulary,
             "cell": cell,
             "units": units,
@@ -219,7 +221,7 @@ class CaptionDecoder(keras.layers.Layer):
 
 
 def caption_model(
-    model: Section, vocabulary: int, side: int, length: int, precision: str, steps: int = 0
+    model: CaptioningModel, vocabulary: int, side: int, length: int, precision: str, steps: int = 0
 ) -> keras.Model:
     """What is trained: `image` and `tokens` in, logits `[batch, captions, length, vocabulary]` out.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,12 @@ def score(config: ClassifierConfig, data: LabelledData, probabilities: np.ndarra
     return metrics.classification(probabilities, labels) | metrics.roc_auc(probabilities, labels)
 
 
-def judge(run: Run, data: LabelledData, probabilities: np.ndarray, beside: dict[str, np.ndarray]) -> Findings:
+def judge(
+    run: Run[ClassifierConfig, LabelledData],
+    data: LabelledData,
+    probabilities: np.ndarray,
+    beside: dict[str, np.ndarray],
+) -> Findings:
     """The scores beside those of the baselines, and what they come from.
 
     Args:
@@ -144,7 +150,7 @@ def predictions(data: LabelledData, probabilities: np.ndarray) -> pd.DataFrame:
     return table
 
 
-def tables(scores: dict[str, Any]) -> str:
+def tables(scores: Mapping[str, Any]) -> str:
     """On how many of the same examples only one is right, and whether that can be chance."""
     lines = ["| beside | only the model is right | only the baseline | McNemar's exact p | difference of accuracy |"]
     lines.append("|---|---|---|---|---|")
@@ -163,7 +169,7 @@ def proof(config: ClassifierConfig) -> dict[str, Any]:
     return {"classes": True, "least_size": 1.0}
 
 
-def write_saved_model(run: Run, data: LabelledData, path: Path) -> None:
+def write_saved_model(run: Run[ClassifierConfig, LabelledData], data: LabelledData, path: Path) -> None:
     """Adds the label's name to the probabilities, inside the SavedModel."""
 
     def serve(probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -175,7 +181,7 @@ def write_saved_model(run: Run, data: LabelledData, path: Path) -> None:
     export_saved_model(run.model, path, serve=serve)
 
 
-def write_tflite(run: Run, path: Path, quantization: str | None, examples: Any) -> None:
+def write_tflite(run: Run[ClassifierConfig, LabelledData], path: Path, quantization: str | None, examples: Any) -> None:
     """What is trained, for whole sequences and, where the model can be stepped, for single steps too."""
     export_tflite(halves(run.model)[1], path, quantization, examples)
 

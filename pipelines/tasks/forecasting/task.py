@@ -6,7 +6,7 @@ Scores are of standardised numbers, unless they have no unit: see `series.scales
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from .findings import STEPS
 from .inputs import Features, InUnits, Standardize
 from .model import SegmentDecoder
 from .significance import block_bootstrap, by_date, diebold_mariano
-from .splits import SeriesData
+from .splits import SeriesData, WindowExamples
 
 ABOUT_METRICS = {
     "mse": "mean squared error of the standardised values, lower is better",
@@ -134,7 +134,9 @@ def _plain(found: dict[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in found.items()}
 
 
-def _scaled(config: ForecastConfig, data: SeriesData, test: Any, y: np.ndarray, point: np.ndarray) -> dict[str, float]:
+def _scaled(
+    config: ForecastConfig, data: SeriesData, test: WindowExamples, y: np.ndarray, point: np.ndarray
+) -> dict[str, float | np.ndarray]:
     """The scores that have no unit."""
     in_units = [data.scale.in_units(values, test.windows.series) for values in (y, point)]
     found = {"smape": of_series.smape(*in_units)}
@@ -162,7 +164,7 @@ def _directions(actual: np.ndarray, forecast: np.ndarray) -> dict[str, float]:
     return {"direction_accuracy": found.accuracy, "direction_mcc": found.matthews}
 
 
-def _of_quantiles(y: np.ndarray, q: np.ndarray, levels: tuple[float, ...]) -> dict[str, float]:
+def _of_quantiles(y: np.ndarray, q: np.ndarray, levels: tuple[float, ...]) -> dict[str, float | np.ndarray]:
     found = {
         "pinball": of_series.pinball(y, q, np.array(levels)),
         "crps": of_series.crps_from_quantiles(y, q, np.array(levels)),
@@ -172,7 +174,9 @@ def _of_quantiles(y: np.ndarray, q: np.ndarray, levels: tuple[float, ...]) -> di
     return found
 
 
-def judge(run: Run, data: SeriesData, answers: np.ndarray, beside: dict[str, np.ndarray]) -> Findings:
+def judge(
+    run: Run[ForecastConfig, SeriesData], data: SeriesData, answers: np.ndarray, beside: dict[str, np.ndarray]
+) -> Findings:
     """The scores beside those of the naive forecasts, and what they come from.
 
     A baseline that was made for some windows alone is compared on these.
@@ -237,7 +241,7 @@ def compared(data: SeriesData, of_model: np.ndarray, of_baseline: np.ndarray) ->
     return about | {"statistic": test.statistic, "p_value": test.p_value}
 
 
-def headline(scores: dict[str, Any]) -> str:
+def headline(scores: Mapping[str, Any]) -> str:
     """What must stand first: whether the network beats the naive forecast."""
     naive, primary = scores["naive"], scores["primary"]
     name = {"most_frequent": "the most frequent direction"}.get(naive, f"the {naive.replace('_', ' ')}")
@@ -250,7 +254,7 @@ def headline(scores: dict[str, Any]) -> str:
     return f"**The network beats {name}** {beside}; {chance}.{sure}"
 
 
-def tables(scores: dict[str, Any]) -> str:
+def tables(scores: Mapping[str, Any]) -> str:
     """Whether differences to the baselines can be chance; and the scores of parts of the test, if there are several."""
     lines = ["| beside | windows | difference of the loss | Diebold-Mariano | p |", "|---|---|---|---|---|"]
     for name, found in scores["comparisons"].items():
@@ -278,12 +282,12 @@ def proof(config: ForecastConfig) -> dict[str, Any]:
     return {"classes": False, "least_size": 0.0}
 
 
-def write_saved_model(run: Run, data: SeriesData, path: Path) -> None:
+def write_saved_model(run: Run[ForecastConfig, SeriesData], data: SeriesData, path: Path) -> None:
     """The SavedModel gives what the model gives."""
     export_saved_model(run.model, path)
 
 
-def write_tflite(run: Run, path: Path, quantization: str | None, examples: Any) -> None:
+def write_tflite(run: Run[ForecastConfig, SeriesData], path: Path, quantization: str | None, examples: Any) -> None:
     """Windows are read as a whole; `runtime.Forecaster` keeps the last rows."""
     export_tflite(run.model, path, quantization, examples, ("sequence",))
 

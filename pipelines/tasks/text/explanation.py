@@ -12,12 +12,14 @@ from ...runtime import tokens
 
 if TYPE_CHECKING:
     from ...core.pipeline import Run
+    from ..classification.data import LabelledData
+    from .config import TextConfig
 
 EXPLAINED = ("attention", "max", "max_mean")
 BATCH = 64
 
 
-def weights(run: Run, texts: Sequence[str]) -> list[tuple[list[str], np.ndarray]]:
+def weights(run: Run[TextConfig, LabelledData], texts: Sequence[str]) -> list[tuple[list[str], np.ndarray]]:
     """The tokens that the model read of each text, and how much of the answer rests on each; the weights add up to 1.
 
     With attention pooling these are its weights; with max pooling the share of the units whose largest output the token

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ...core.pipeline import Run
+    from ..classification.data import LabelledData
+    from .config import TextConfig
 
 CHUNK = 4096
 ADDED = ("predicted", "probability")
@@ -42,7 +44,7 @@ def predict(
     as_json: prediction.Json = False,
 ) -> None:
     """Name the classes of texts, given in quotes or in a file."""
-    run = context.obj
+    run: Run[TextConfig, LabelledData] = context.obj
     given = [texts.SURROGATES.sub("\ufffd", text) for text in given or []]
     if bool(given) == bool(file):
         raise UsageError('give texts in quotes, such as "I liked it", or --file FILE.')
@@ -50,8 +52,8 @@ def predict(
     if file is not None:
         if to is None or explain or as_json:
             raise UsageError("--file FILE goes with --to FILE.csv, and with neither --explain nor --json.")
-        column = column or getattr(run.config.data, "text_column", "text")
-        return score_file(run, file, column, encoding, to, progress(quiet))
+        usual: str = getattr(run.config.data, "text_column", "text")
+        return score_file(run, file, column or usual, encoding, to, progress(quiet))
     read = explanation.weights(run, given) if explain else []
     answers = prediction.answers(pd.DataFrame({"text": given}), run.predict(given), run.names)
     if explain:
@@ -61,7 +63,9 @@ def predict(
     prediction.show(answers, ("text",), to, as_json)
 
 
-def score_file(run: Run, source: Path, column: str, encoding: str, to: Path, console: Console) -> None:
+def score_file(
+    run: Run[TextConfig, LabelledData], source: Path, column: str, encoding: str, to: Path, console: Console
+) -> None:
     """Writes every row of a file with its class added; a few thousand rows are in memory at a time.
 
     The new columns are `predicted`, `probability`, and `p(CLASS)` for each class. The file is read once before, so that
@@ -87,7 +91,9 @@ def score_file(run: Run, source: Path, column: str, encoding: str, to: Path, con
     console.print(f"{done:,} rows scored in {to}", highlight=False, soft_wrap=True)
 
 
-def _scored(run: Run, rows: Iterator[tuple[int, dict[str, Any]]], column: str) -> Iterator[list[dict[str, Any]]]:
+def _scored(
+    run: Run[TextConfig, LabelledData], rows: Iterator[tuple[int, dict[str, Any]]], column: str
+) -> Iterator[list[dict[str, Any]]]:
     """The rows with their answers, some thousand at a time."""
     while held := [row for _, row in islice(rows, CHUNK)]:
         probabilities = run.predict([row[column] for row in held])
