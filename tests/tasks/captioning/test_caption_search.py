@@ -11,10 +11,10 @@ from plain_consensus import expected_agreement
 from keras_recurrent.pipelines.tasks.captioning.search import (
     SEARCH,
     Search,
-    next_word,
     searching_otherwise,
     single_steps,
 )
+from keras_recurrent.pipelines.tasks.captioning.words import UNKNOWN
 
 BEAM = Search(width=3, length_penalty=0.7)
 CONSENSUS = Search(width=4, consensus=True)
@@ -39,7 +39,8 @@ class Beginning:
         if self.ended():
             return [self]
         last = np.array(self.words[-1:] or (0,), "int32")
-        logits, states = next_word(self.decoder, last, self.states, self.memory)
+        logits, states = self.decoder.step(last, self.states, self.memory)
+        logits = np.where(np.arange(VOCABULARY) == UNKNOWN, -1e9, logits)
         return [
             Beginning(self.decoder, states, self.memory, (*self.words, word), self.score + gained)
             for word, gained in enumerate(log_softmax(logits[0]))
@@ -53,7 +54,7 @@ def plain_search(model, picture, search):
     """Tokens `[width, length]` and scores `[width]` of one picture; greedy is a beam of one."""
     features = model.layers[1](picture[None])
     decoder = model.get_layer(SEARCH).decoder
-    kept = [Beginning(decoder, *decoder.remember(features))]
+    kept = [Beginning(decoder, *decoder.begin(features))]
     for _ in range(LENGTH):
         longer = itertools.chain.from_iterable(each.continued() for each in kept)
         kept = sorted(longer, key=lambda each: -each.score)[: search.width]
