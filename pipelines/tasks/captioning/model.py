@@ -166,9 +166,9 @@ class CaptionDecoder(keras.layers.Layer):
     def _attend(self, h: Tensor, places: Tensor, keys: Tensor) -> list[Tensor]:
         """The gated mean of the places, `[rows, channels]`, and their weights, `[rows, places]`."""
         e = self.to_energy(ops.tanh(keys + ops.expand_dims(self.of_last(h), 1)))
-        alpha = ops.softmax(e, axis=1)
-        z = ops.sum(alpha * places, axis=1)
-        return [self.gate(h) * z, ops.squeeze(alpha, -1)]
+        alpha = ops.softmax(ops.squeeze(e, -1), axis=1)
+        z = ops.squeeze(ops.matmul(ops.expand_dims(alpha, 1), places), 1)
+        return [self.gate(h) * z, alpha]
 
     def _logits(self, x: Tensor, h: Tensor, seen: list[Tensor], training: bool = False) -> Tensor:
         """Logits of the next token, `[..., vocabulary]` float32."""
