@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import keras
 from keras import ops
 
-Tensor = keras.KerasTensor
-Step = Callable[[Tensor, list[Tensor]], tuple[list[Tensor], list[Tensor]]]
+Tensor: TypeAlias = keras.KerasTensor
+Step: TypeAlias = Callable[[Tensor, list[Tensor]], tuple[list[Tensor], list[Tensor]]]
 
 
 class Decoder(Protocol):
@@ -69,8 +69,10 @@ def over_time(
 
     >>> import numpy as np
     >>> x = np.arange(4.0, dtype="float32").reshape(1, 4, 1)
-    >>> (total, square), _ = over_time(lambda x, states: ([x + states[0], x * x], [x + states[0]]), x, [x[:, 0]], [1, 1])
-    >>> total.numpy().ravel().tolist(), square.numpy().ravel().tolist()
+    >>> def step(x, states):
+    ...     return [x + states[0], x * x], [x + states[0]]
+    >>> (sums, squares), _ = over_time(step, x, [x[:, 0]], [1, 1])
+    >>> sums.numpy().ravel().tolist(), squares.numpy().ravel().tolist()
     ([0.0, 1.0, 3.0, 6.0], [0.0, 1.0, 4.0, 9.0])
     """
     dtype = keras.backend.standardize_dtype(sequences.dtype)

@@ -168,6 +168,25 @@ def test_every_cell_trains_and_steps(cell):
     np.testing.assert_allclose(single, whole, atol=1e-5)
 
 
+def nodes_of_training(decoder, length):
+    """How many operations the graph has that computes the gradient for captions of that length."""
+
+    @tf.function
+    def train(tokens):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(compiled(CONFIG)["loss"](tokens, decoder(features_of(2), tokens, training=True)))
+        return tape.gradient(loss, [variable.value for variable in decoder.trainable_variables])
+
+    graph = train.get_concrete_function(tf.TensorSpec((2, 2, length), tf.int32)).graph.as_graph_def()
+    return len(graph.node) + sum(len(function.node_def) for function in graph.library.function)
+
+
+@pytest.mark.parametrize("attention", [3, None])
+def test_the_graph_does_not_grow_with_the_captions(attention):
+    decoder = decoder_of(attention=attention)
+    assert nodes_of_training(decoder, 3) == nodes_of_training(decoder, 30)
+
+
 def test_captions_of_one_image_know_nothing_of_each_other():
     decoder, features, tokens = decoder_of(), features_of(2), captions_of(2, 3, 4)
     together = np.asarray(decoder(features, tokens))
