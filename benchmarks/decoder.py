@@ -1,6 +1,6 @@
 """Teacher forcing of the decoder of captions: time as a loop beside time unrolled in Python.
 
-    python benchmarks/decoder.py [--steps 15]
+    python benchmarks/decoder.py [--steps 25]
 
 The decoder of the preset `ucm` (LSTM of 256 units, 8 x 8 places of 384 channels, 64 captions a step, mixed bfloat16)
 with and without attention, for captions of 20 and 60 tokens: seconds from its making to the end of the first training
@@ -50,7 +50,7 @@ WAYS = {"loop": CaptionDecoder, "unrolled": Unrolled}
 def main() -> None:
     """Measures and writes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=15, help="timed steps of each way")
+    parser.add_argument("--steps", type=int, default=25, help="timed steps of each way")
     options = parser.parse_args()
     training_step("loop", None, 2)()  # starts TensorFlow
     lines = [
@@ -71,8 +71,8 @@ def main() -> None:
         "python benchmarks/decoder.py",
         f"One training step (gradient and AdamW) of an LSTM of {UNITS} units on {IMAGES * CAPTIONS} captions in mixed "
         "bfloat16. The first step is timed from the making of the decoder on, so that it holds the tracing of the "
-        f"graph; later ones are the median of {options.steps}, in which the two ways take turns. With attention the "
-        "loop is that of `keras.layers.RNN`, without it is the path that the recurrent layer chooses.",
+        f"graph; later ones are the median of {options.steps}, in which the two ways take turns, so that "
+        "other processes slow both: compare the ratios. With attention the loop is that of `keras.layers.RNN`, without it is the path that the recurrent layer chooses.",
         "\n".join(lines),
     )
 
