@@ -72,7 +72,8 @@ def main() -> None:
         f"One training step (gradient and AdamW) of an LSTM of {UNITS} units on {IMAGES * CAPTIONS} captions in mixed "
         "bfloat16. The first step is timed from the making of the decoder on, so that it holds the tracing of the "
         f"graph; later ones are the median of {options.steps}, in which the two ways take turns, so that "
-        "other processes slow both: compare the ratios. With attention the loop is that of `keras.layers.RNN`, without it is the path that the recurrent layer chooses.",
+        "other processes slow both: compare the ratios. With attention the loop is that of `keras.layers.RNN`, without "
+        "it is the path that the recurrent layer chooses.",
         "\n".join(lines),
     )
 
