@@ -100,12 +100,12 @@ def read(
         if lengths is not None or padding is not None:
             raise ValueError("are strings, which have their own ends; leave them out of `lengths` and `padding`")
         return in_characters(array)
+    if array.ndim < 2 and not in_rows and (ends_known or lengths is not None or padding is not None):
+        raise ValueError("are single numbers, and no sequences")
     if padding is not None:
         if any(row.dtype.kind == "f" and row.size for row in array):  # an empty list becomes an array of real numbers
             raise ValueError("are no tokens, so that no padding can end them; say in `lengths` where they end")
         return sequences(array, before=array[0].ndim - 1, padding=padding)
-    if array.ndim < 2 and not in_rows and (ends_known or lengths is not None):
-        raise ValueError("are single numbers, and no sequences")
     if ends_known:
         return sequences(array)
     if lengths is not None:
@@ -183,6 +183,8 @@ def sequences(
     (beside,) = besides
     each = [part for row in rows for part in row.reshape(beside, *row.shape[before:])]
     if lengths is not None:
+        if len(each) != lengths.size:
+            raise ValueError(f"are {len(each)} sequences, and `lengths` are {lengths.size}")
         each = [part[:length] for part, length in zip(each, lengths.reshape(-1), strict=True)]
     if padding is not None:
         each = [part[: until(part, padding)] for part in each]

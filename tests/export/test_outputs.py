@@ -125,6 +125,8 @@ def test_tokens_may_part_where_their_scores_are_close_alone(lead, step):
     [
         ([np.zeros((2, 3)), np.zeros((1, 4))], {}, "do not go together"),
         (np.zeros(4), {"lengths": np.ones(4, int)}, "single numbers"),
+        (np.zeros(4, int), {"padding": 0}, "single numbers"),
+        (np.zeros((4, 3)), {"lengths": np.ones((4, 2), int)}, "12 sequences, and `lengths` are 8"),
         (["a", "b"], {"padding": 0}, "strings, which have their own ends"),
         (arrays([[1, 2], [3]]), {"ends_known": False}, "padded to unequal widths"),
     ],
