@@ -11,11 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from ..core import catalogue
 from ..core.errors import DataError, GateError, UsageError, first_line
+from ..core.loading import load_model
 
 TARGETS = ("tflite", "saved_model")
 EXAMPLES, TIME = 16, 13
 """How many random examples a conversion is proven with, of what length where the model leaves it open."""
+OF_A_RUN = "`keras-recurrent export RUN`"
 QUANTIZATIONS = ("dynamic_range", "float16", "int8")
 
 
@@ -70,12 +73,9 @@ def load(path: Path, unsafe: bool = False) -> Any:
         raise DataError(f"There is no file {str(path)!r}.")
     if not zipfile.is_zipfile(path):
         raise DataError(f"{str(path)!r} is not a whole .keras file: it is no zip archive, or its end is missing.")
-    import keras
-
-    from ... import layers  # noqa: F401 - registers the layers of this package
-
+    layers = catalogue.layers()
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=not unsafe)
+        return load_model(path, layers, safe_mode=not unsafe)
     except Exception as error:  # of any kind: a file can be damaged in any way, and a layer can refuse
         if not unsafe and "safe_mode" in str(error):
             raise DataError(
@@ -99,23 +99,42 @@ def _unknown_class(error: BaseException | None) -> str | None:
     return None
 
 
-def examples(model: Any, data: Path | None) -> dict[str, np.ndarray]:
-    """What the model is tried with, by input name: from a file, or random."""
-    from ..export.int8 import check_data
-    from ..export.stepping import random_inputs
+def random_examples(model: Any) -> dict[str, np.ndarray]:
+    """Random inputs by name, for a model that takes numbers.
 
-    if data is not None:
-        try:
-            return check_data(model, _read(data, [tensor.name for tensor in model.inputs]))
-        except ValueError as error:
-            raise DataError(f"--data {data}: {error}") from error
-    if texts := [tensor.name for tensor in model.inputs if tensor.dtype == "string"]:
-        raise DataError(f"The input {', '.join(texts)} takes text: give some with --data FILE.npz.")
+    Raises:
+        DataError: If it takes strings.
+    """
     import tensorflow as tf
 
+    from ..export.stepping import random_inputs
+
+    if names := string_inputs(model):
+        raise DataError(
+            f"The input {', '.join(names)} takes strings (text, or encoded images): give some with --data FILE.npz."
+        )
     specs = {tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in model.inputs}
     drawn = random_inputs(model, specs, EXAMPLES, TIME, np.random.default_rng(0))
     return {name: value.numpy() for name, value in drawn.items()}
+
+
+def string_inputs(model: Any) -> list[str]:
+    """The names of the inputs that are strings."""
+    return [tensor.name for tensor in model.inputs if tensor.dtype == "string"]
+
+
+def given_examples(model: Any, data: Path) -> dict[str, np.ndarray]:
+    """Inputs by name from a file.
+
+    Raises:
+        DataError: If it cannot be read, or does not hold what the model takes.
+    """
+    from ..export.int8 import check_data
+
+    try:
+        return check_data(model, _read(data, [tensor.name for tensor in model.inputs]))
+    except ValueError as error:
+        raise DataError(f"--data {data}: {error}") from error
 
 
 def _read(path: Path, names: list[str]) -> np.ndarray | dict[str, np.ndarray]:
@@ -138,16 +157,16 @@ def _read(path: Path, names: list[str]) -> np.ndarray | dict[str, np.ndarray]:
 def _write_and_prove(model: Any, to: str, quantization: str | None, output: Path, data: Path | None) -> dict[str, Any]:
     from ..core import files
     from ..export import check_export, flatbuffer
-    from ..export.tracing import output_names
 
-    functional, inputs = _prepared(model, data)
+    functional = _functional(model)
+    given = given_examples(functional, data) if data else None
     kind = f"tflite_{quantization}" if quantization else to
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "made"
         path = made if to == "tflite" else made / "1"
-        _write(functional, kind, path, inputs)
-        expected = dict(zip(output_names(functional), _predict(functional, inputs), strict=True))
-        entry = check_export({kind: path}, inputs, expected)["artifacts"][kind]
+        _write(functional, kind, path, given)
+        inputs = given or random_examples(functional)
+        entry = check_export({kind: path}, inputs, _answers(functional, inputs, data))["artifacts"][kind]
         if not entry["passed"]:
             raise GateError(f"{output} does not give what the model gives, and is not kept: {entry['reason']}")
         entry["operations"] = flatbuffer.operations(path.read_bytes())[0] if to == "tflite" else None
@@ -157,8 +176,8 @@ def _write_and_prove(model: Any, to: str, quantization: str | None, output: Path
     return entry
 
 
-def _prepared(model: Any, data: Path | None) -> tuple[Any, dict[str, np.ndarray]]:
-    """The model as a Functional one, and what it is tried with."""
+def _functional(model: Any) -> Any:
+    """The model as a Functional one."""
     from ..export.tracing import as_functional, stateful_states
 
     try:
@@ -170,29 +189,51 @@ def _prepared(model: Any, data: Path | None) -> tuple[Any, dict[str, np.ndarray]
             "The model is stateful, so that no answer can be compared without those before it. In Python, call "
             "`export_tflite` of keras_recurrent.pipelines.export."
         )
-    return functional, examples(functional, data)
+    return functional
 
 
-def _write(model: Any, kind: str, path: Path, inputs: dict[str, np.ndarray]) -> None:
-    from ..export import export_saved_model, export_tflite
+def _write(model: Any, kind: str, path: Path, given: dict[str, np.ndarray] | None) -> None:
+    from ..export import ExportError, export_saved_model, export_tflite
 
     try:
         if kind == "saved_model":
             export_saved_model(model, path)
         else:
             quantization = kind.removeprefix("tflite").removeprefix("_") or None
-            given = inputs if quantization == "int8" else None
-            export_tflite(model, path, quantization=quantization, representative_data=given)
+            data = given if quantization == "int8" else None
+            export_tflite(model, path, quantization=quantization, representative_data=data)
     except ValueError as error:
         raise DataError(str(error)) from error
+    except ExportError as error:
+        if kind == "saved_model" or not (names := string_inputs(model)):
+            raise
+        raise DataError(
+            f"{error} The input {', '.join(names)} takes strings (text, or encoded images): use --to saved_model "
+            f"--data FILE.npz; or, if this is the model of a run, {OF_A_RUN}, whose TFLite files take numbers."
+        ) from error
 
 
-def _predict(model: Any, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
-    """The outputs of a model in full float32."""
+def _answers(model: Any, inputs: dict[str, np.ndarray], data: Path | None) -> dict[str, np.ndarray]:
+    """The outputs of a model in full float32, by name.
+
+    Raises:
+        DataError: If it cannot answer, or not with finite numbers, so that nothing could be compared.
+    """
     import keras
+    import tensorflow as tf
 
-    from ..export.tracing import inference
+    from ..export.tracing import inference, output_names
 
-    with inference(model):
-        structure = keras.tree.pack_sequence_as(model.input, [inputs[tensor.name] for tensor in model.inputs])
-        return [np.asarray(value) for value in keras.tree.flatten(model(structure, training=False))]
+    examples = f"--data {data}" if data else "random examples"
+    advice = "" if data else f" Give real ones with --data FILE.npz; or, if this is the model of a run, use {OF_A_RUN}."
+    try:
+        with inference(model):
+            structure = keras.tree.pack_sequence_as(model.input, [inputs[tensor.name] for tensor in model.inputs])
+            answers = [np.asarray(value) for value in keras.tree.flatten(model(structure, training=False))]
+    except tf.errors.InvalidArgumentError as error:
+        raise DataError(f"The model cannot answer {examples}: {first_line(error)}.{advice}") from error
+    named = dict(zip(output_names(model), answers, strict=True))
+    for name, values in named.items():
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise DataError(f"To {examples} the model answers with {name} that are NaN or infinite.{advice}")
+    return named

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, TypeGuard
 from .errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
+    import keras
+
     from .pipeline import Pipeline
 
 HERE = Path(__file__).parents[1]
@@ -78,3 +80,8 @@ def load(pipeline: str) -> Pipeline:
     """Imports a pipeline and returns its declaration."""
     check(pipeline)
     return importlib.import_module(f"{__package__.rpartition('.')[0]}.{pipeline}").PIPELINE
+
+
+def layers() -> tuple[type[keras.layers.Layer], ...]:
+    """The layers of all tasks, for a `.keras` file that may be of any run; imports TensorFlow and every pipeline."""
+    return tuple(dict.fromkeys(layer for name in names() for layer in load(name).task().layers))

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from .errors import ExportError
+from .outputs import as_objects
 
 SCRIPT = Path(__file__).with_name("run_artifact.py")
 
@@ -20,9 +21,13 @@ def write_inputs(path, inputs):
 
 
 def _array(values):
-    """Texts and bytes as objects: arrays of bytes of their own kind would lose zeros at the end."""
+    """Texts and bytes as objects: arrays of bytes of their own kind would lose zeros at the end. Rows of unequal length
+    as objects too.
+    """
     if isinstance(values, (list, tuple)) and values and isinstance(values[0], (str, bytes)):
         return np.array(values, object)
+    if isinstance(values, (list, tuple)) and len({np.shape(row)[:1] for row in values}) > 1:
+        return as_objects(map(np.asarray, values))
     array = np.asarray(values)
     return array.astype(object) if array.dtype.kind in "US" else array
 
@@ -39,7 +44,8 @@ def run_alone(kind, path, inputs_path, rows, signatures=()):
 
     Returns:
         Tuple `(calls, milliseconds)`: the outputs by name of each call (`whole`, `by_1`, `by_7`, `first_call`,
-        `second_call`; `steps` of a file that can be stepped), and the median time of one example by signature.
+        `second_call`; `steps` of a file that can be stepped), and the median time of one example by signature. An
+        output is an array; an array of arrays, if it was padded to unequal widths; a list of arrays, if it is ragged.
 
     Raises:
         ExportError: If the process fails; the message holds the last line it printed.
@@ -52,11 +58,11 @@ def run_alone(kind, path, inputs_path, rows, signatures=()):
         lines = process.stderr.decode(errors="replace").strip().splitlines()
         raise ExportError(f"The artefact does not run{by_signal(process.returncode)}: {lines[-1] if lines else ''}")
     with np.load(results_path, allow_pickle=True) as file:
-        calls: dict = {}
+        calls, ragged = {}, set(file["ragged"].tolist())
         for name in file.files:
             call, _, output = name.partition("/")
             if output:
-                calls.setdefault(call, {})[output] = file[name]
+                calls.setdefault(call, {})[output] = [*file[name]] if output in ragged else file[name]
         return calls, dict(zip(file["signatures"].tolist(), file["milliseconds"].tolist(), strict=True))
 
 

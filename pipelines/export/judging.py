@@ -1,9 +1,21 @@
 """Judgements on the answers of an exported file, beside those of the model: each gives a list of sentences.
 
-Answers are dicts of arrays by output name, of which the first axis holds the rows.
+Answers are dicts of `outputs.Output` by name.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
+
+from .outputs import Output
+from .partings import aligned, difference_of, differences, first_parting, other_lengths, other_tokens, parting, partings
+
+Answers = Mapping[str, Output]
+Names = Mapping[str, Sequence[str] | None]
+"""Of tokens and classes, by output name."""
 
 FLOAT_KINDS = ("saved_model", "tflite")
 BATCH_TOLERANCE = 1e-4
@@ -11,133 +23,214 @@ DISTANCES = {"tflite_dynamic_range": 0.1, "tflite_float16": 0.01, "tflite_int8":
 """How far quantised outputs may lie from those of the model, as a part of how far these spread, without a score."""
 ROUNDING = 1e-5
 MOST_TIES = 0.05
-"""The share of rows, or else one row, that may have other integers with the same scores: two answers as good."""
+"""The share of rows, or else one row, that may have other tokens with the same scores: two answers as good."""
 
 
-def split(outputs):
-    """The outputs that are integers, which are compared exactly, and the others."""
-    integers = {name: values for name, values in outputs.items() if values.dtype.kind in "iu"}
-    return integers, {name: values for name, values in outputs.items() if name not in integers}
+def split(answers: Answers) -> tuple[dict[str, Output], dict[str, Output]]:
+    """The outputs that are tokens, which are compared exactly, and the others."""
+    tokens = {name: output for name, output in answers.items() if output.is_tokens}
+    return tokens, {name: output for name, output in answers.items() if name not in tokens}
 
 
-def other_integers(outputs, expected, tolerance, least_size):
-    """Rows whose integers are not those that are expected.
+def tokens_that_differ(
+    answers: Answers, expected: Answers, tolerance: float, least_size: float, classes: bool = False
+) -> tuple[dict[str, np.ndarray], int]:
+    """Rows whose tokens are not those that are expected.
 
     Where two answers are equally good, rounding decides between them: a row is a tie where its other outputs agree
-    within the tolerance. Ties are rare; if there are more than `MOST_TIES`, none of them is believed.
+    within the tolerance. Ties are rare; if there are more than `MOST_TIES`, none of them is believed. Sequences of the
+    classes with the highest scores may part only where the two highest ones lie closer than the tolerance.
+
+    Args:
+        answers: Those of the file.
+        expected: Those of the model.
+        tolerance: Of numbers, as a part of the largest one.
+        least_size: What the tolerance is multiplied with at least.
+        classes: Whether the last axis of scores holds classes.
 
     Returns:
         Tuple `(wrong, ties)`: truth values by output name, `(rows,)`, without the ties; and the number of ties.
     """
-    integers, others = split(expected)
-    differ = {name: (outputs[name] != wanted).reshape(len(wanted), -1).any(axis=1) for name, wanted in integers.items()}
+    tokens, others = split(expected)
+    differ = {name: other_tokens(answers[name], wanted) for name, wanted in tokens.items()}
+    if not differ:
+        return {}, 0
     agree = np.full(len(next(iter(expected.values()))), bool(others))
     for name, wanted in others.items():
-        differences = difference_of(outputs[name], wanted).reshape(len(wanted), -1).max(axis=1)
-        agree &= differences <= tolerance * size_of(wanted, least_size)
-    ties = agree & np.any([*differ.values()], axis=0) if differ else np.zeros_like(agree)
+        allowed = tolerance * size_of(wanted, least_size)
+        agree &= (differences(answers[name], wanted) <= allowed) & ~other_lengths(answers[name], wanted)
+        for each in tokens if classes else ():
+            agree &= ~parted_for_sure(answers[each], tokens[each], wanted, allowed)
+    ties = agree & np.any([*differ.values()], axis=0)
     if ties.sum() > max(1, MOST_TIES * len(ties)):
         return differ, 0
     return {name: rows & ~ties for name, rows in differ.items()}, int(ties.sum())
 
 
-def integer_problems(wrong):
-    """Rows with other integers, as `other_integers` finds them."""
-    return [
-        f"{rows.sum()} rows have other {name}, row {rows.argmax()} first." for name, rows in wrong.items() if rows.any()
-    ]
+def parted_for_sure(found: Output, wanted: Output, scores: Output, allowed: float) -> np.ndarray:
+    """Rows whose sequences part where the highest of the scores leads by more than what is allowed, `(rows,)`.
+
+    None, if the expected tokens are not the classes with the highest of these scores, step by step.
+    """
+    nowhere = np.zeros(len(wanted), bool)
+    if wanted.lengths is None or scores.lengths is None or not np.array_equal(wanted.lengths, scores.lengths):
+        return nowhere
+    if scores.steps.ndim != wanted.steps.ndim + 1 or not np.array_equal(scores.steps.argmax(-1), wanted.steps):
+        return nowhere
+    step = partings(found, wanted)
+    sure = step >= 0
+    within = np.flatnonzero(sure & (step < wanted.lengths))
+    sure[within] = margins(scores.steps[wanted.starts[within] + step[within]]) > allowed
+    return sure.reshape(len(wanted), -1).any(axis=1)
 
 
-def repetition_problems(calls, least_size):
+def margins(scores: np.ndarray) -> np.ndarray:
+    """By how much the highest of the scores on the last axis leads."""
+    second, first = np.moveaxis(np.sort(scores, axis=-1)[..., -2:], -1, 0)
+    return first - second
+
+
+def token_problems(wrong: Mapping[str, np.ndarray], answers: Answers, expected: Answers, names: Names) -> list[str]:
+    """Rows with other tokens, as `tokens_that_differ` finds them; of sequences where the first ones part."""
+    problems = []
+    for name, rows in wrong.items():
+        if rows.any():
+            row, wanted = int(rows.argmax()), expected[name]
+            part = (
+                f": {first_parting(answers[name], wanted, row, names.get(name))}" if wanted.lengths is not None else ""
+            )
+            problems.append(f"{rows.sum()} rows have other {name}, row {row} first{part}.")
+    return problems
+
+
+def repetition_problems(calls: Mapping[str, Answers], least_size: float, names: Names) -> list[str]:
     """What must not change: a second call, and the batch size."""
     problems = []
-    for name in calls["whole"]:
-        if not np.array_equal(calls["first_call"][name], calls["second_call"][name]):
+    for name, first in calls["first_call"].items():
+        second = calls["second_call"][name]
+        if not (np.array_equal(first.steps, second.steps) and np.array_equal(first.counts, second.counts)):
             problems.append(f"A second call with the same inputs gives other {name}.")
     for batch_size in (1, 7):
         others = calls[f"by_{batch_size}"]
-        rows = len(next(iter(others.values())))
-        first = {name: whole[:rows] for name, whole in calls["whole"].items()}
-        wrong, _ = other_integers(others, first, BATCH_TOLERANCE, least_size)
-        problems += [f"In batches of {batch_size} {problem}" for problem in integer_problems(wrong)]
+        first = {name: whole.first(len(others[name])) for name, whole in calls["whole"].items()}
+        wrong, _ = tokens_that_differ(others, first, BATCH_TOLERANCE, least_size)
+        problems += [f"In batches of {batch_size} {problem}" for problem in token_problems(wrong, others, first, names)]
         for name, whole in split(calls["whole"])[1].items():
-            difference = difference_of(others[name], whole[:rows]).max()
+            difference = differences(others[name], first[name]).max()
             if not difference <= BATCH_TOLERANCE * size_of(whole, least_size):
                 problems.append(f"In batches of {batch_size} the {name} differ by {difference:.2g}.")
+            lengths = length_problems(name, others[name], first[name])
+            problems += [f"In batches of {batch_size} {problem[0].lower()}{problem[1:]}" for problem in lengths]
     return problems
 
 
-def step_problems(kind, calls, least_size):
+def step_problems(kind: str, calls: Mapping[str, Answers], least_size: float, names: Names) -> list[str]:
     """Where the signature `step` answers otherwise than `sequence`; quantised ones may round in other places."""
     problems = []
     for name, stepped in calls.get("steps", {}).items():
-        whole = calls["whole"][name].astype("float64")
-        differences = np.abs(stepped - whole[: len(stepped)])
+        whole = calls["whole"][name]
+        first = whole.first(len(stepped))
+        if stepped.is_tokens and stepped.lengths is not None:
+            if kind in FLOAT_KINDS:
+                wrong = {name: other_tokens(stepped, first)}
+                problems += [
+                    f"Step by step {problem}"
+                    for problem in token_problems(wrong, {name: stepped}, {name: first}, names)
+                ]
+            continue
+        ours, theirs, _ = aligned(stepped, first)
+        apart = difference_of(ours, theirs)
+        size = size_of(whole, least_size)
         if kind in FLOAT_KINDS:
-            differs = not differences.max() <= BATCH_TOLERANCE * size_of(whole, least_size)
+            differs = not apart.max(initial=0.0) <= BATCH_TOLERANCE * size
         else:
-            differs = not np.sqrt(np.mean(differences**2)) <= DISTANCES[kind] * _spread(whole) + ROUNDING * size_of(
-                whole, least_size
-            )
+            differs = not root_mean_square(apart) <= DISTANCES[kind] * spread(whole.steps) + ROUNDING * size
         if differs:
-            problems.append(f"Step by step the {name} differ from those of the whole by {differences.max():.2g}.")
+            problems.append(f"Step by step the {name} differ from those of the whole by {apart.max():.2g}.")
     return problems
 
 
-def score_problems(entry, outputs, expected, least_size):
-    """Outputs that differ by more than the tolerance; integers have their own rule."""
+def score_problems(entry: Mapping[str, Any], answers: Answers, expected: Answers, least_size: float) -> list[str]:
+    """Outputs that differ by more than the tolerance; tokens have their own rule."""
     problems = []
-    tolerance = entry["tolerance"]
     for name, wanted in split(expected)[1].items():
-        difference, allowed = difference_of(outputs[name], wanted).max(), tolerance * size_of(wanted, least_size)
-        if difference > allowed:
-            problems.append(f"The {name} differ by {difference:.2g}, more than {allowed:g}.")
+        ours, theirs, sequence = aligned(answers[name], wanted)
+        apart, allowed = difference_of(ours, theirs), entry["tolerance"] * size_of(wanted, least_size)
+        if not apart.max(initial=0.0) <= allowed:
+            number, step = place_of(int(np.unravel_index(apart.argmax(), apart.shape)[0]), sequence)
+            where = "" if wanted.lengths is None else f", most in row {number // wanted.beside} at step {step}"
+            problems.append(f"The {name} differ by {apart.max():.2g}, more than {allowed:g}{where}.")
+        problems += length_problems(name, answers[name], wanted)
     return problems
 
 
-def class_problems(entry, outputs, expected, least_size):
+def place_of(index: int, sequence: np.ndarray) -> tuple[int, int]:
+    """The number of a sequence and of its step, from an index among all steps and the sequence of each."""
+    return int(sequence[index]), index - int(np.searchsorted(sequence, sequence[index]))
+
+
+def length_problems(name: str, found: Output, wanted: Output) -> list[str]:
+    """Sequences that end too early or too late."""
+    rows = other_lengths(found, wanted)
+    if not rows.any():
+        return []
+    number = int((found.counts != wanted.counts).argmax())
+    steps = f"{found.counts[number]} steps instead of {wanted.counts[number]}"
+    return [f"{rows.sum()} rows of {name} have another length, row {rows.argmax()} first: {steps}."]
+
+
+def class_problems(
+    entry: Mapping[str, Any], answers: Answers, expected: Answers, least_size: float, names: Names
+) -> list[str]:
     """Rows whose highest score is another one, though it leads by more than the tolerance."""
     problems = []
     for name, wanted in split(expected)[1].items():
-        allowed = entry["tolerance"] * size_of(wanted, least_size)
-        if wanted.ndim > 1 and wanted.shape[-1] > 1:
-            second, first = np.moveaxis(np.sort(wanted, axis=-1)[..., -2:], -1, 0)
-            wrong = (outputs[name].argmax(-1) != wanted.argmax(-1)) & (first - second > allowed)
-            if wrong.any():
-                problems.append(f"{wrong.sum()} labels differ, row {np.argwhere(wrong)[0][0]} first.")
+        if wanted.steps.ndim < 2 or wanted.steps.shape[-1] < 2:
+            continue
+        ours, theirs, sequence = aligned(answers[name], wanted)
+        found, best = ours.argmax(-1), theirs.argmax(-1)
+        wrong = (found != best) & (margins(theirs) > entry["tolerance"] * size_of(wanted, least_size))
+        if wrong.any():
+            first = int(np.argwhere(wrong)[0][0])
+            number, step = place_of(first, sequence)
+            part = ""
+            if wanted.lengths is not None and wrong.ndim == 1:
+                part = f": {parting(found[first - step :], best[first - step :], step, names.get(name))}"
+            problems.append(f"{wrong.sum()} labels differ, row {number // wanted.beside} first{part}.")
     return problems
 
 
-def distance_problems(limit, outputs, expected):
+def distance_problems(limit: float, answers: Answers, expected: Answers) -> list[str]:
     """Outputs that are further from the expected ones than a part of how far these spread over the examples."""
     problems = []
     for name, wanted in expected.items():
-        wanted = wanted.astype("float64")
-        spread = _spread(wanted)
-        distance = np.sqrt(np.mean((outputs[name] - wanted) ** 2))
-        if not distance <= limit * spread + ROUNDING * np.abs(wanted).max():
-            problems.append(
-                f"The {name} lie {distance:.2g} from those of the model, which spread by {spread:.2g} only."
-            )
+        ours, theirs, _ = aligned(answers[name], wanted)
+        distance, apart = root_mean_square(difference_of(ours, theirs)), spread(wanted.steps)
+        if not distance <= limit * apart + ROUNDING * np.abs(wanted.steps.astype("float64")).max():
+            problems.append(f"The {name} lie {distance:.2g} from those of the model, which spread by {apart:.2g} only.")
+        problems += length_problems(name, answers[name], wanted)
     return problems
 
 
-def _spread(values):
+def spread(values: np.ndarray) -> float:
     """How far values differ from one example to the other, on average (root mean square)."""
-    return np.sqrt(np.mean((values - values.mean(axis=0)) ** 2))
+    values = values.astype("float64")
+    return root_mean_square(values - values.mean(axis=0))
 
 
-def difference_of(values, others):
-    """How far two arrays of numbers or truth values lie from each other, entry by entry."""
-    return np.abs(values.astype("float64") - others.astype("float64"))
+def root_mean_square(values: np.ndarray) -> float:
+    """The root of the mean of the squares."""
+    return float(np.sqrt(np.mean(values**2)))
 
 
-def size_of(values, least):
+def size_of(output: Output, least: float) -> float:
     """What a tolerance is multiplied with: the largest value, as rounding grows with it, or `least` if that is more."""
-    return max(least, float(np.abs(values.astype("float64")).max()))
+    return max(least, float(np.abs(output.steps.astype("float64")).max(initial=0.0)))
 
 
-def metric_problems(entry, reference, primary, lower_is_better, relative):
+def metric_problems(
+    entry: Mapping[str, Any], reference: float, primary: str, lower_is_better: bool, relative: bool
+) -> list[str]:
     """A primary metric that is worse than that of the model by more than the tolerance, or that part of it."""
     change = entry["test"][primary] - reference
     allowed = entry["tolerance"] * (abs(reference) if relative else 1.0)
@@ -147,12 +240,14 @@ def metric_problems(entry, reference, primary, lower_is_better, relative):
     return [f"{primary} {way} from {reference:.4f} by {abs(change):.4f}, more than {allowed:g}."]
 
 
-def label_problems(labels, scores, class_names):
+def label_problems(labels: Output | None, scores: Output, class_names: Sequence[str] | None) -> list[str]:
     """Labels must be the names, or the indices, of the highest scores."""
-    if labels is None or labels is scores or (labels.dtype.kind not in "iu" and class_names is None):
+    if labels is None or (labels.is_text and class_names is None) or not labels.is_tokens:
         return []
-    best = scores.argmax(-1)
-    if labels.dtype.kind not in "iu":
-        best = np.array([str(name).encode() for name in class_names], dtype=object)[best]
-    wrong = labels != best
+    best = scores.steps.argmax(-1)
+    if labels.steps.shape != best.shape or not np.array_equal(labels.counts, scores.counts):
+        return [f"The labels have shape {labels.steps.shape}, and the highest scores {best.shape}."]
+    if labels.is_text:
+        best = np.array([str(name) for name in class_names], dtype=object)[best]
+    wrong = labels.steps != best
     return [f"{wrong.sum()} labels are not those of the highest scores."] if wrong.any() else []

@@ -12,17 +12,19 @@ from .judging import (
     DISTANCES,
     FLOAT_KINDS,
     class_problems,
-    difference_of,
     distance_problems,
-    integer_problems,
     label_problems,
     metric_problems,
-    other_integers,
     repetition_problems,
     score_problems,
     split,
     step_problems,
+    token_problems,
+    tokens_that_differ,
 )
+from .outputs import Output, as_array, read
+from .partings import differences, other_lengths
+from .rules import SCORES, Rules
 
 TOLERANCES = {
     "saved_model": 1e-4,
@@ -31,8 +33,6 @@ TOLERANCES = {
     "tflite_float16": 0.01,
     "tflite_int8": 0.01,
 }
-SCORES = "scores"
-"""What the outputs are called in messages where there is only one of them that matters."""
 
 
 def check_export(
@@ -49,6 +49,8 @@ def check_export(
     least_size=1.0,
     relative=False,
     signatures=None,
+    lengths=None,
+    padding=None,
 ):
     """Runs exported artefacts on the test set, and compares them with the scores of the Keras model.
 
@@ -61,20 +63,29 @@ def check_export(
     that the answer is another one that is as good; no more than a twentieth of the rows (or one row) may be ties. A
     quantised artefact passes if the primary metric loses no more than its tolerance.
 
+    Outputs may be sequences of unequal length: what stands behind their ends is not compared, and the first step at
+    which two of them part is told. Rows end where their arrays end, if they are given as lists, or come as ragged
+    tensors; strings are sequences of characters; for padded arrays `lengths` or `padding` says where rows end. Scores
+    are compared at every step; tokens must be the same ones, and end at the same step. Where the tokens are the classes
+    with the highest of some scores beside them, a row is a tie only if these two lie closer than the tolerance at the
+    step at which it parts.
+
     Args:
         artifacts: Dict from kind (`saved_model`, `tflite`, `tflite_dynamic_range`, `tflite_float16`, `tflite_int8`) to
             path. A file with the signature `step` alone is run step by step.
-        inputs: The raw test inputs: an array, or a dict of arrays by input name.
+        inputs: The raw test inputs: an array, or a dict of arrays by input name. Rows of unequal length, as a list or
+            an array of arrays, are padded with zeros, batch by batch.
         expected: What the Keras model gives for these inputs: its scores, an array `(n, ..., classes)`; or a dict of
-            arrays by output name, which are the outputs that are compared.
+            arrays by output name, which are the outputs that are compared. Rows of unequal length are lists of arrays.
         score: Optional function from the scores, or from the dict of arrays if `expected` is one, to a dict of metrics.
-            Without it a quantised file passes if its outputs lie near those of the model, measured by how far these
-            spread.
+            Sequences are given as arrays of arrays that are cut at their ends. Without it a quantised file passes if
+            its outputs lie near those of the model, measured by how far these spread.
         primary: Name of the main metric.
         rows: How many rows are run at several batch sizes.
         tolerances: Optional dict from kind to another tolerance.
-        class_names: Optional list of class names. If an artefact also returns `labels`, they must be the names (or the
-            indices) of its highest scores, where `expected` is an array.
+        class_names: Optional list of the names of classes or tokens, or a dict of such lists by output name. If an
+            artefact also returns `labels`, they must be the names (or the indices) of its highest scores, where
+            `expected` is an array.
         lower_is_better: Whether a lower primary metric is the better one.
         classes: Whether the last axis of the scores holds classes, of which the highest is the label.
         least_size: Tolerances are multiplied with the largest value of an output, or with this if it is larger.
@@ -82,6 +93,11 @@ def check_export(
         signatures: Optional dict from `saved_model` and `tflite` to the names of the signatures that are run, all with
             the same inputs. The outputs of the first keep their names, those of the others are `<signature>_<output>`.
             By default `serving_default`, and of `sequence`, `decode` and `step` the first that the file has.
+        lengths: For padded sequences of a known length, as that of the inputs: how many steps of each row count,
+            integers `(n,)`, of the axis behind the rows, or `(n, width)`, of the next one; or a dict of such arrays by
+            output name. Instead of an array: the name of another output that holds the lengths.
+        padding: For padded sequences that end at a token: this token, or a dict of tokens by output name. Sequences
+            lie along the last axis: `(n, time)`, or `(n, width, time)` from a beam.
 
     Returns:
         Dict `{"rows": rows, "artifacts": {kind: {...}}}` that JSON can hold. Each artefact has `path`, `bytes`,
@@ -92,8 +108,9 @@ def check_export(
         `milliseconds` holds them by signature.
 
     Raises:
-        ValueError: If a kind is unknown, `score` does not give the primary metric, an expected output is neither a
-            number nor a truth value, or `signatures` names neither of the two, or none to run.
+        ValueError: If a kind is unknown, `score` does not give the primary metric or is missing where a quantised file
+            gives sequences of tokens, an expected output holds NaN or infinite numbers or does not fit its `lengths`
+            or `padding`, or `signatures` names neither of the two, or none to run.
 
     Example:
 
@@ -104,12 +121,26 @@ def check_export(
     report = check_export({"tflite": "model.tflite"}, x_test, model.predict(x_test), score, "accuracy")
     report["artifacts"]["tflite"]["passed"]
     ```
+
+    Labels of tokens, in sentences of unequal length; and sequences that end at a token:
+
+    ```python
+    labels = [tagger(sentence[None])[0].numpy() for sentence in sentences]
+    check_export(files, {"ids": sentences}, {"labels": labels}, lengths={"labels": [len(each) for each in labels]})
+
+    check_export({"tflite": "decoder.tflite"}, sources, {"tokens": tokens}, padding={"tokens": END})
+    # reason: 3 rows have other tokens, row 17 first: the sequences part at step 2 (counted from 0): 'runs' instead of
+    # 'sleeps' (ids 41, 7), after 'a dog'.
+    ```
     """
     unknown = sorted(set(artifacts) - set(TOLERANCES))
     if unknown:
         raise ValueError(f"Unknown kinds of artefact {unknown}; choose from {list(TOLERANCES)}.")
     _check_signatures(signatures)
-    rules = _Rules(expected, score, primary, class_names, lower_is_better, classes, least_size, relative)
+    rules = Rules(
+        *(expected, score, primary, class_names, lower_is_better, classes, least_size, relative, lengths, padding)
+    )
+    rules.check_kinds(artifacts)
     tolerances = {**TOLERANCES, **(tolerances or {})}
     rows = min([rows, *map(len, rules.expected.values())])
     entries = {}
@@ -132,34 +163,6 @@ def check_export(
             if problems:
                 entry.update(worst_row=worst_row, reason=" ".join(problems))
     return {"rows": rows, "artifacts": entries}
-
-
-class _Rules:
-    """What an artefact is compared with, and how: the arguments of `check_export`, checked.
-
-    `expected` is a dict of arrays, and `measure` takes such a dict, whatever was given; `by_name` says whether it was a
-    dict. `reference` is the primary metric of the model.
-    """
-
-    def __init__(self, expected, score, primary, class_names, lower_is_better, classes, least_size, relative):
-        self.by_name = isinstance(expected, dict)
-        named = expected if self.by_name else {SCORES: expected}
-        self.expected = {name: np.asarray(value) for name, value in named.items()}
-        if texts := sorted(name for name, value in self.expected.items() if value.dtype.kind in "OSU"):
-            raise ValueError(f"Expected numbers, not {', '.join(texts)}: leave texts out of what is expected.")
-        self.score, self.primary, self.class_names = score, primary, class_names
-        self.lower_is_better, self.relative = lower_is_better, relative
-        self.classes, self.least_size = classes, least_size
-        metrics = self.measure(self.expected)
-        if score and primary not in metrics:
-            raise ValueError(f"The metrics {sorted(metrics)} do not hold the primary one, {primary!r}.")
-        self.reference = float(metrics[primary]) if score else None
-
-    def measure(self, outputs):
-        """The metrics of outputs by name; none without a score."""
-        if not self.score:
-            return {}
-        return self.score(outputs if self.by_name else outputs[SCORES])
 
 
 def _check_signatures(signatures):
@@ -197,21 +200,25 @@ def _check_operations(entry, kind):
 
 def _judge(entry, kind, calls, rules):
     """Measures what an artefact gave in each call; returns sentences on what is wrong, and the worst row."""
-    selected = {call: _select(results, rules) for call, results in calls.items()}
-    outputs = {call: _last_steps(results, rules.expected) for call, results in selected.items()}
-    whole, expected, least_size = outputs["whole"], rules.expected, rules.least_size
+    selected = {call: _last_steps(_select(results, rules), rules.expected) for call, results in calls.items()}
+    outputs = {call: rules.read(results) for call, results in selected.items()}
+    whole, least_size, names = outputs["whole"], rules.least_size, rules.names
+    expected = {name: _as_given(wanted, whole[name]) for name, wanted in rules.expected.items()}
     worst_row = _measure(entry, whole, expected)
     entry["test"] = {name: float(value) for name, value in rules.measure(whole).items()}
-    problems = repetition_problems(outputs, least_size) + step_problems(kind, outputs, least_size)
+    problems = repetition_problems(outputs, least_size, names) + step_problems(kind, outputs, least_size, names)
     if rules.score and rules.classes and not rules.by_name:
-        problems += label_problems(calls["whole"].get("labels"), whole[SCORES], rules.class_names)
+        given = calls["whole"].get("labels")
+        if given is not None and given is not selected["whole"][SCORES]:
+            problems += label_problems(_labels(given, whole[SCORES]), whole[SCORES], names[SCORES])
     if kind in FLOAT_KINDS:
-        wrong, ties = other_integers(whole, expected, entry["tolerance"], least_size)
+        wrong, ties = tokens_that_differ(whole, expected, entry["tolerance"], least_size, rules.classes)
         if wrong:
             entry["ties"] = ties
-        problems += integer_problems(wrong) + score_problems(entry, whole, expected, least_size)
-        problems += class_problems(entry, whole, expected, least_size) if rules.classes else []
-        others = np.flatnonzero(np.any([*wrong.values()], axis=0)) if wrong else []
+        problems += token_problems(wrong, whole, expected, names) + score_problems(entry, whole, expected, least_size)
+        problems += class_problems(entry, whole, expected, least_size, names) if rules.classes else []
+        uneven = [other_lengths(whole[name], wanted) for name, wanted in split(expected)[1].items()]
+        others = np.flatnonzero(np.any([*wrong.values(), *uneven], axis=0))
         if len(others) and worst_row not in others:
             worst_row = int(others[0])
     elif rules.score:
@@ -234,22 +241,55 @@ def _select(results, rules):
     return {SCORES: next(iter(results.values()))}
 
 
-def _last_steps(outputs, expected):
+def _last_steps(results, expected):
     """Of what was run step by step, the last answer, where the model has no axis of time."""
-    stepped = {name for name, value in outputs.items() if value.ndim == expected[name].ndim + 1}
-    return {name: value[:, -1] if name in stepped else value for name, value in outputs.items()}
+    single = {name for name, wanted in expected.items() if wanted.lengths is None}
+    return {
+        name: value[:, -1] if name in single and np.ndim(value) == expected[name].steps.ndim + 1 else value
+        for name, value in results.items()
+    }
+
+
+def _as_given(wanted, found):
+    """What is expected as sequences, if the file gives sequences and all of the model's happen to be of one length."""
+    return wanted if found.lengths is None else wanted.as_sequences()
+
+
+def _labels(given, scores):
+    """The labels that a file gives beside its scores, cut as these are."""
+    if scores.lengths is None:
+        labels = as_array(given)
+        return Output(labels, labels)
+    return read(given, scores.lengths, ends_known=isinstance(given, list))
 
 
 def _measure(entry, outputs, expected):
-    """Writes the largest difference into the entry, and returns its row; integers are compared elsewhere."""
+    """Writes the largest difference into the entry, and returns its row; tokens are compared elsewhere."""
     worst = []
     for name, wanted in expected.items():
-        if outputs[name].shape != wanted.shape:
-            raise ExportError(f"The {name} have shape {outputs[name].shape}, and those of the model {wanted.shape}.")
-        if not np.isfinite(outputs[name]).all():
+        found = outputs[name]
+        _check_shape(name, found, wanted)
+        if found.steps.dtype.kind == "f" and not np.isfinite(found.steps).all():
             raise ExportError(f"Some {name} are NaN or infinite.")
-        if name in split(expected)[1]:
-            differences = difference_of(outputs[name], wanted).reshape(len(wanted), -1).max(axis=1)
-            worst.append((float(differences.max()), int(differences.argmax())))
+        if not wanted.is_tokens:
+            of_rows = differences(found, wanted)
+            worst.append((float(of_rows.max()), int(of_rows.argmax())))
     entry["max_abs_diff"], row = max(worst) if worst else (None, None)
     return row
+
+
+def _check_shape(name, found, wanted):
+    """Refuses outputs that cannot be compared step by step."""
+    if found.is_text != wanted.is_text:
+        kinds = ("strings", "numbers") if found.is_text else ("numbers", "strings")
+        raise ExportError(f"The {name} are {kinds[0]}, and those of the model {kinds[1]}.")
+    if (found.lengths is None) != (wanted.lengths is None):
+        raise ExportError(f"The {name} are sequences, and those of the model single answers.")
+    if wanted.lengths is None and found.steps.shape != wanted.steps.shape:
+        raise ExportError(f"The {name} have shape {found.steps.shape}, and those of the model {wanted.steps.shape}.")
+    if found.beside != wanted.beside or len(found) != len(wanted):
+        shapes = [f"{len(each)} rows of {each.beside} sequences" for each in (found, wanted)]
+        raise ExportError(f"The {name} are {shapes[0]}, and those of the model {shapes[1]}.")
+    if found.steps.shape[1:] != wanted.steps.shape[1:]:
+        of_steps = [each.steps.shape[1:] for each in (found, wanted)]
+        raise ExportError(f"The {name} have steps of shape {of_steps[0]}, and those of the model {of_steps[1]}.")

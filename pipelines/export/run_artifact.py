@@ -39,12 +39,22 @@ def load_saved_model(path, names):
 
         def run(values, signature=signature, model=model):  # holding the model keeps its variables alive
             outputs = signature(**{name: tf.constant(value) for name, value in values.items()})
-            return {name: value.numpy() for name, value in outputs.items()}
+            return {
+                name: ragged_rows(value) if isinstance(value, tf.RaggedTensor) else value.numpy()
+                for name, value in outputs.items()
+            }
 
         runs[name] = run
     specs = shared(inputs)
     taken = {name: (spec.dtype.as_numpy_dtype, [spec.shape] if spec.shape.rank else []) for name, spec in specs.items()}
     return runs, taken, next((spec.shape[0] for spec in specs.values() if spec.shape.rank), None), None
+
+
+def ragged_rows(tensor):
+    """The rows of a ragged tensor as a list of arrays."""
+    if tensor.ragged_rank > 1:
+        raise ValueError("an output is ragged along several axes, which cannot be compared")
+    return np.split(tensor.values.numpy(), tensor.row_splits.numpy()[1:-1])
 
 
 def load_tflite(path, names):
@@ -140,14 +150,29 @@ def read_inputs(path, taken):
         if shapes and not any(fits(array, shape) for shape in shapes):
             wanted = ", ".join("any" if size in (None, -1) else str(size) for size in shapes[0])
             raise ValueError(f"the artefact takes {name} of shape ({wanted}), and the test inputs have {array.shape}")
-        inputs[name] = array if array.dtype == object else array.astype(dtype)
+        if unequal(array):
+            inputs[name] = as_objects(row.astype(dtype) for row in array)
+        else:
+            inputs[name] = array if array.dtype == object else array.astype(dtype)
     return inputs
+
+
+def unequal(array):
+    """Whether an array holds rows of unequal length, each an array of its own."""
+    return array.dtype == object and isinstance(array.flat[0], np.ndarray)
+
+
+def as_objects(rows):
+    """Rows as an array of objects, also where they have one shape."""
+    rows = list(rows)
+    array = np.empty(len(rows), object)
+    array[:] = rows
+    return array
 
 
 def fits(array, shape):
     """Whether inputs have a shape, whatever their number; rows of unequal length have an open axis of their own."""
-    unequal = array.dtype == object and isinstance(array[0], np.ndarray)
-    given = (None, *array[0].shape[1:]) if unequal else array.shape[1:]
+    given = (None, *array[0].shape[1:]) if unequal(array) else array.shape[1:]
     row = tuple(shape)[1:]
     return len(given) == len(row) and all(
         size in (None, -1) or have in (None, size) for have, size in zip(given, row, strict=True)
@@ -157,11 +182,12 @@ def fits(array, shape):
 def run_in_batches(run, inputs, rows, batch_size, fixed):
     """All outputs of the first rows, computed batch by batch; of a fixed batch the last one is filled up.
 
-    Rows of unequal length are taken in the order of their lengths, so that little of a batch is padding.
+    Rows of unequal length are taken in the order of their lengths, so that little of a batch is padding. Outputs that
+    have other widths in other batches are arrays of arrays, and those of ragged tensors lists of them.
     """
     batch_size = fixed or batch_size
-    unequal = [value[:rows] for value in inputs.values() if value.dtype == object]
-    lengths = [max(map(len, row)) for row in zip(*unequal, strict=True)]
+    of_unequal_length = [value[:rows] for value in inputs.values() if value.dtype == object]
+    lengths = [max(map(len, row)) for row in zip(*of_unequal_length, strict=True)]
     order = np.argsort(lengths, kind="stable") if lengths else np.arange(rows)
     batches = []
     for start in range(0, rows, batch_size):
@@ -170,14 +196,24 @@ def run_in_batches(run, inputs, rows, batch_size, fixed):
         outputs = run({name: padded(value[order[numbers]]) for name, value in inputs.items()})
         batches.append({name: value[: end - start] for name, value in outputs.items()})
     back = np.argsort(order)
-    return {name: np.concatenate([batch[name] for batch in batches])[back] for name in batches[0]}
+    return {name: joined([batch[name] for batch in batches], back) for name in batches[0]}
+
+
+def joined(batches, order):
+    """The rows of all batches, one behind the other, then in an order."""
+    if isinstance(batches[0], list):
+        rows = [row for batch in batches for row in batch]
+        return [rows[number] for number in order]
+    if len({batch.shape[1:] for batch in batches}) > 1:
+        batches = [as_objects(batch) for batch in batches]
+    return np.concatenate(batches)[order]
 
 
 def padded(rows):
-    """Rows of unequal length as one array with zeros at the end; others, texts and bytes as they are."""
-    if rows.dtype != object or not isinstance(rows[0], np.ndarray):
+    """Rows of unequal length as one array with zeros at the end, and at least one step; others as they are."""
+    if not unequal(rows):
         return rows
-    width = max(map(len, rows))
+    width = max(1, *map(len, rows))
     return np.stack([np.pad(row, [(0, width - len(row))] + [(0, 0)] * (row.ndim - 1)) for row in rows])
 
 
@@ -210,9 +246,15 @@ def main(runtime, path, inputs_path, results_path, rows, signatures):
     }
     if step:
         calls["steps"] = run_in_batches(step, inputs, min(STEPPED, total), STEPPED, fixed)
-    results = {f"{call}/{name}": value for call, outputs in calls.items() for name, value in outputs.items()}
+    ragged = [name for name, value in calls["whole"].items() if isinstance(value, list)]
+    results = {
+        f"{call}/{name}": as_objects(value) if name in ragged else value
+        for call, outputs in calls.items()
+        for name, value in outputs.items()
+    }
     milliseconds = [milliseconds_per_example(run, inputs, total, fixed) for run in runs.values()]
-    np.savez(results_path, **results, signatures=np.array(list(runs)), milliseconds=milliseconds)
+    about = {"signatures": np.array(list(runs)), "milliseconds": milliseconds, "ragged": np.array(ragged, str)}
+    np.savez(results_path, **results, **about)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,9 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from keras_recurrent.layers import JANET
+from keras_recurrent.pipelines.core import catalogue, settings
+from keras_recurrent.pipelines.sources import scenes
+from keras_recurrent.pipelines.stages.encoding import with_encoder
 
 
 @pytest.fixture
@@ -105,11 +108,96 @@ def test_a_stateful_model_is_refused(refused, tmp_path):
     refused(3, ["stateful", "In Python"], "convert", tmp_path / "model.keras")
 
 
+@pytest.fixture
+def of_run(options, tmp_path):
+    """Fixture: saves a model as the runs of a pipeline keep it, not trained: `of_run("sentiment", data__count=300)`."""
+
+    def save(pipeline, **changes):
+        declared = catalogue.load(pipeline)
+        assignments = [option for option in options(**changes) if option != "--set"]
+        config = settings.resolve(declared.config, pipeline, "sample", assignments=assignments)
+        data = declared.load(config)
+        trained = declared.build(config, data, "float32")
+        model = with_encoder(declared.finish(config, data, trained), declared.encoder(config, data))
+        model.save(tmp_path / "model.keras")
+        return model
+
+    return save
+
+
+LEVELS = {"data__target": "level", "data__features": [], "model__output": "point"}
+
+
+@pytest.mark.parametrize(("pipeline", "changes"), [("mnist_rows", {}), ("stock_forecast", LEVELS)])
+def test_models_of_runs_convert(pipeline, changes, of_run, cli, tmp_path):
+    of_run(pipeline, **changes)
+    result = cli("convert", tmp_path / "model.keras", "--json")
+    assert result.exit_code == 0, result
+    assert json.loads(result.stdout)["passed"] is True
+
+
+def test_models_of_runs_are_read_where_no_pipeline_was_imported(of_run, tmp_path):
+    """In a process of its own, in which Keras knows no layer yet."""
+    of_run("sentiment", data__count=300, model__embedding=8, model__region=3)
+    texts = (tmp_path / "model.keras").rename(tmp_path / "texts.keras")
+    of_run("stock_forecast")
+    code = (
+        "import sys, pathlib, keras_recurrent.pipelines.cli.conversion as conversion;"
+        "print(*[conversion.load(pathlib.Path(path)).name for path in sys.argv[1:]])"
+    )
+    command = [sys.executable, "-c", code, texts, tmp_path / "model.keras"]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.split()) == 2
+
+
+def test_answers_that_are_not_finite_prove_nothing(of_run, refused, random, tmp_path):
+    """The logarithms of random prices, of which half are negative."""
+    model = of_run("stock_forecast")
+    told = ["quantiles that are NaN", "--data", "keras-recurrent export RUN"]
+    refused(3, told, "convert", tmp_path / "model.keras")
+    shapes = {tensor.name: (3, *tensor.shape[1:]) for tensor in model.inputs}
+    np.savez(tmp_path / "given.npz", **{name: np.full(shape, -1) for name, shape in shapes.items()})
+    refused(3, ["given.npz", "NaN"], "convert", tmp_path / "model.keras", "--data", tmp_path / "given.npz")
+
+
+TEXTS = ["good, not bad", "bad", "I did not like it, I loved it"]
+SMALL = {"data__count": 100, "data__side": 32, "model__widths": [16, 16], "model__units": 16}
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "changes", "strings"),
+    [
+        ("sentiment", {"data__count": 300}, lambda: TEXTS),
+        ("captioning", SMALL, lambda: scenes.load(100, 32, seed=5)[0][:3]),
+    ],
+    ids=["sentiment", "captioning"],
+)
+def test_models_of_runs_that_take_strings_convert_to_saved_model(
+    pipeline, changes, strings, of_run, cli, refused, tmp_path
+):
+    model = of_run(pipeline, **changes)
+    name = model.inputs[0].name
+    told = [f"The input {name} takes strings", "--to saved_model --data FILE.npz", "keras-recurrent export RUN"]
+    refused(3, told, "convert", tmp_path / "model.keras")
+    refused(3, ["takes strings", "--data"], "convert", tmp_path / "model.keras", "--to", "saved_model")
+    np.savez(tmp_path / "given.npz", **{name: np.array(list(strings()))})
+    options = ["--to", "saved_model", "--data", tmp_path / "given.npz", "--json"]
+    result = cli("convert", tmp_path / "model.keras", *options)
+    assert result.exit_code == 0, result
+    entry = json.loads(result.stdout)
+    answers = tf.saved_model.load(entry["path"]).signatures["serving_default"](**{name: tf.constant(strings())})
+    expected = keras.tree.flatten(model.predict(tf.constant(strings()), verbose=0))
+    assert len(answers) == len(expected)
+    for value, wanted in zip(keras.tree.flatten(answers), expected, strict=True):
+        np.testing.assert_allclose(value, wanted, atol=1e-5)
+
+
 def test_text_needs_text(cli, refused, tmp_path):
     text = keras.Input((), dtype="string", name="text")
     vectors = keras.layers.TextVectorization(vocabulary=["a", "b"], output_sequence_length=4)(text)
     keras.Model(text, keras.layers.GRU(2)(keras.layers.Embedding(4, 3)(vectors))).save(tmp_path / "model.keras")
-    refused(3, ["text takes text", "--data"], "convert", tmp_path / "model.keras")
+    refused(3, ["text takes strings", "--to saved_model", "--data"], "convert", tmp_path / "model.keras")
     np.savez(tmp_path / "texts.npz", text=np.array(["a b", "b", "a a c"]))
     options = ["--to", "saved_model", "--data", tmp_path / "texts.npz", "--json"]
     assert json.loads(cli("convert", tmp_path / "model.keras", *options).stdout)["passed"] is True

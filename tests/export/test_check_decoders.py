@@ -142,6 +142,24 @@ def test_a_tie_is_an_answer_as_good_and_ties_are_rare(file, source, expected):
     assert entry["max_abs_diff"] is None
 
 
+def test_beams_are_compared_up_to_the_ends_of_their_sequences(file, source, expected):
+    padding = {"tokens": END, "greedy_tokens": END}
+    behind = {name: value.copy() for name, value in expected.items()}
+    for tokens in (behind["tokens"], behind["greedy_tokens"]):
+        ended = np.cumsum(tokens == END, axis=-1) > 1
+        assert ended.any()
+        tokens[ended] = 9
+    assert proof(file, source, behind, padding=padding)["passed"]
+    assert not proof(file, source, behind)["passed"]
+    row, beam, step = np.argwhere(expected["tokens"][:, 1:] == END)[0] + [0, 1, 0]
+    behind["tokens"][row, beam, step] = 7
+    behind["scores"][row] += 1
+    entry = proof(file, source, behind, padding=padding, class_names={"tokens": list("abcdefghijk")})
+    assert entry["worst_row"] == row
+    said = f"row {row} first: of its sequence {beam} (counted from 0) the sequences part at step {step} "
+    assert f"{said}(counted from 0): the end instead of 'h' (id 7)" in entry["reason"]
+
+
 def test_a_beam_that_searches_greedily_is_found(parts, source, expected, tmp_path, monkeypatch):
     def not_a_beam(step, states, rows, start, end, length, width, length_penalty, consensus):
         tokens, scores = decoding.greedy(
@@ -165,7 +183,7 @@ def test_signatures_that_are_not_there_are_told(file, source, expected):
     for signatures, reason in [({"onnx": ("a",)}, "onnx"), ({"tflite": ()}, "'tflite'"), ({"tflite": "a"}, "'a'")]:
         with pytest.raises(ValueError, match=reason):
             proof(file, source, expected, signatures=signatures)
-    with pytest.raises(ValueError, match="Expected numbers, not captions"):
+    with pytest.raises(ValueError, match=r"as many rows each.*'captions': 1"):
         proof(file, source, {**expected, "captions": np.array(["a cat"])})
 
 

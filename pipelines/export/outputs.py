@@ -1,0 +1,201 @@
+"""Outputs of models and of files in one form: an answer a row, or sequences of unequal length, each with its own end.
+
+Pure NumPy. Numbers are compared within a tolerance; tokens, which are integers or strings, must be equal.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a model or a file gives for all rows under one name."""
+
+    values: np.ndarray
+    """As a score function takes it: `(rows, ...)`; an array of arrays, each cut at its end; or an array of strings."""
+    steps: np.ndarray
+    """`(steps, ...)`: the answers to all rows; or the steps of all sequences, one sequence behind the other."""
+    lengths: np.ndarray | None = None
+    """Steps of each sequence, `(sequences,)`; None where each row has one answer, of fixed shape."""
+    beside: int = 1
+    """Sequences a row, as a beam gives several."""
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def is_tokens(self) -> bool:
+        """Whether it holds integers or strings, which are compared exactly."""
+        return self.steps.dtype.kind in "iuO"
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it holds strings."""
+        return self.steps.dtype == object
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """Where each sequence begins among the steps."""
+        return np.cumsum(self.counts) - self.counts
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """Steps of each sequence, of which a row of fixed shape is one of one step."""
+        return np.ones(len(self.steps), int) if self.lengths is None else self.lengths
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """The row of each step, `(steps,)`."""
+        return np.repeat(np.arange(len(self.counts)) // self.beside, self.counts)
+
+    def sequence(self, number: int) -> np.ndarray:
+        """The steps of one sequence."""
+        return self.steps[self.starts[number] :][: self.counts[number]]
+
+    def heads(self, counts: np.ndarray) -> np.ndarray:
+        """The first steps of each sequence, one sequence behind the other, `(counts.sum(), ...)`."""
+        place = np.arange(len(self.steps)) - np.repeat(self.starts, self.counts)
+        return self.steps[place < np.repeat(counts, self.counts)]
+
+    def first(self, rows: int) -> Output:
+        """The first rows alone."""
+        counts = self.counts[: rows * self.beside]
+        lengths = None if self.lengths is None else counts
+        return Output(self.values[:rows], self.steps[: counts.sum()], lengths, self.beside)
+
+    def as_sequences(self) -> Output:
+        """Rows of fixed shape `(rows, time, ...)` as sequences of one length; others as they are."""
+        return sequences(self.values) if self.lengths is None and self.values.ndim > 1 else self
+
+
+def read(
+    values: Any, lengths: np.ndarray | None = None, padding: int | str | None = None, ends_known: bool | None = None
+) -> Output:
+    """Reads what a model or a file gives for all rows.
+
+    Strings `(rows,)` are sequences of their characters.
+
+    Args:
+        values: An array `(rows, ...)`; or rows of unequal length, a list or an array of arrays `(time, ...)`.
+        lengths: How many steps of each row count, `(rows,)`, where time is the axis behind; or `(rows, width)`. Rows
+            that know their ends keep them.
+        padding: The token at which a sequence ends, on the last axis.
+        ends_known: Whether rows end where their arrays end, as those of a ragged tensor do; by default whether they are
+            of unequal length.
+
+    Raises:
+        ValueError: If rows have unequal lengths, but their ends are not known; or rows don't go together.
+    """
+    array = as_array(values)
+    in_rows = array.dtype == object and array.ndim == 1 and all(isinstance(row, np.ndarray) for row in array)
+    ends_known = in_rows if ends_known is None else ends_known
+    if array.dtype == object and array.ndim == 1 and not in_rows:
+        if lengths is not None or padding is not None:
+            raise ValueError("are strings, which have their own ends; leave them out of `lengths` and `padding`")
+        return in_characters(array)
+    if array.ndim < 2 and not in_rows and (ends_known or lengths is not None or padding is not None):
+        raise ValueError("are single numbers, and no sequences")
+    if padding is not None:
+        if any(row.dtype.kind == "f" and row.size for row in array):  # an empty list becomes an array of real numbers
+            raise ValueError("are no tokens, so that no padding can end them; say in `lengths` where they end")
+        return sequences(array, before=array[0].ndim - 1, padding=padding)
+    if ends_known:
+        return sequences(array)
+    if lengths is not None:
+        return sequences(array, before=lengths.ndim - 1, lengths=lengths)
+    if in_rows:
+        raise ValueError("are padded to unequal widths; say in `lengths` or `padding` where each row ends")
+    return Output(array, array)
+
+
+def as_array(values: Any) -> np.ndarray:
+    """Values as an array: of arrays where their lengths differ, of `str` objects where they are strings."""
+    if isinstance(values, np.ndarray) and values.dtype == object and len(values) and _is_row(values.flat[0]):
+        return as_objects(map(as_array, values))
+    if isinstance(values, list | tuple) and len(set(map(_extent, values))) > 1:
+        return as_objects(map(as_array, values))
+    array = np.asarray(values)
+    if array.dtype.kind not in "OSU":
+        return array
+    texts = np.empty(array.shape, object)
+    texts.flat = [_decoded(value) for value in array.flat]
+    return texts
+
+
+def as_objects(rows: Iterable[Any]) -> np.ndarray:
+    """Rows as an array of objects, also where they have one shape."""
+    rows = list(rows)
+    array = np.empty(len(rows), object)
+    array[:] = rows
+    return array
+
+
+def _is_row(value: Any) -> bool:
+    return isinstance(value, np.ndarray | list | tuple)
+
+
+def _extent(row: Any) -> Any:
+    return getattr(row, "shape", len(row) if _is_row(row) else None)
+
+
+def _decoded(value: Any) -> str:
+    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
+
+
+def in_characters(texts: np.ndarray) -> Output:
+    """Strings as sequences of characters."""
+    characters = np.array([character for text in texts for character in text], object)
+    return Output(texts, characters, np.array([len(text) for text in texts], int))
+
+
+def sequences(
+    rows: np.ndarray | Sequence[np.ndarray],
+    before: int = 0,
+    lengths: np.ndarray | None = None,
+    padding: int | str | None = None,
+) -> Output:
+    """Rows as sequences that are cut at their ends.
+
+    Args:
+        rows: Arrays `(..., time, ...)`.
+        before: How many axes of a row stand before that of time; all of them together number its sequences.
+        lengths: Of the sequences, `(rows, ...)`; else they end at the first `padding`, or where the arrays end.
+        padding: The token at which a sequence ends.
+
+    Raises:
+        ValueError: If rows hold different numbers of sequences, or their steps have different shapes.
+
+    >>> found = sequences(np.array([[5, 6, 0, 7], [8, 0, 0, 0]]), padding=0)
+    >>> found.steps.tolist(), found.lengths.tolist()
+    ([5, 6, 8], [2, 1])
+    """
+    besides = {math.prod(row.shape[:before]) for row in rows}
+    shapes = {row.shape[before + 1 :] for row in rows if row.size}
+    if len(besides) > 1 or len(shapes) > 1:
+        raise ValueError(f"have rows of shapes that do not go together: {sorted({row.shape for row in rows})[:4]}")
+    (beside,) = besides
+    each = [part for row in rows for part in row.reshape(beside, *row.shape[before:])]
+    if lengths is not None:
+        if len(each) != lengths.size:
+            raise ValueError(f"are {len(each)} sequences, and `lengths` are {lengths.size}")
+        each = [part[:length] for part, length in zip(each, lengths.reshape(-1), strict=True)]
+    if padding is not None:
+        each = [part[: until(part, padding)] for part in each]
+    counts = np.array([len(part) for part in each], int)
+    together = [as_objects(each[start : start + beside]) for start in range(0, len(each), beside)]
+    values = as_objects(together if beside > 1 else each)
+    full = [part for part in each if len(part)] or each[:1]  # an empty list has a type of its own
+    return Output(values, np.concatenate(full), counts, beside)
+
+
+def until(tokens: np.ndarray, padding: int | str) -> int:
+    """How many tokens stand before the first padding."""
+    found = np.flatnonzero(tokens == padding)
+    return int(found[0]) if len(found) else len(tokens)
