@@ -148,12 +148,11 @@ def paired_test(right_a: np.ndarray, right_b: np.ndarray) -> dict[str, float]:
     >>> paired_test(*right)
     {'only_model': 2, 'only_baseline': 0, 'p_value': 0.5}
     """
-    from scipy.stats import binomtest
+    from statsmodels.stats.contingency_tables import mcnemar
 
     only_model, only_baseline = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
-    differing = only_model + only_baseline
-    p_value = float(binomtest(only_model, differing).pvalue) if differing else 1.0
-    return {"only_model": only_model, "only_baseline": only_baseline, "p_value": p_value}
+    p_value = mcnemar([[0, only_model], [only_baseline, 0]], exact=True).pvalue  # where both agree tells nothing
+    return {"only_model": only_model, "only_baseline": only_baseline, "p_value": float(p_value)}
 
 
 def difference_interval(right_a: np.ndarray, right_b: np.ndarray, resamples: int, seed: int = 0) -> list[float]:
