@@ -117,16 +117,12 @@ def roc_auc(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     >>> roc_auc(np.array([[.9, .1], [.6, .4], [.7, .3], [.2, .8]]), np.array([0, 0, 1, 1]))
     {'roc_auc': 0.75}
     """
-    from scipy.stats import rankdata
+    from sklearn.metrics import roc_auc_score
 
     flat, targets = probabilities.reshape(-1, probabilities.shape[-1]), labels.reshape(-1)
-    areas = []
-    for name in range(flat.shape[1])[1 if flat.shape[1] == 2 else 0 :]:
-        positive = targets == name
-        count, others = int(positive.sum()), int((~positive).sum())
-        if count and others:  # Mann-Whitney's U; ties have the mean of their ranks
-            below = rankdata(flat[:, name])[positive].sum() - count * (count + 1) / 2
-            areas.append(below / (count * others))
+    scored = [1] if flat.shape[1] == 2 else range(flat.shape[1])
+    there = [name for name in scored if 0 < np.count_nonzero(targets == name) < len(targets)]
+    areas = [roc_auc_score(targets == name, flat[:, name]) for name in there]
     return {"roc_auc": float(np.mean(areas))} if areas else {}
 
 
