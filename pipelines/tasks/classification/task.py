@@ -93,7 +93,7 @@ def judge(run: Run, data: LabelledData, probabilities: np.ndarray, beside: dict[
         "comparisons": {name: _beside(probabilities, answer, labels, resamples) for name, answer in beside.items()},
         "per_class": {
             name: dict(zip(data.classes, column.tolist(), strict=True))
-            for name, column in metrics.per_class(matrix).items()
+            for name, column in metrics.per_class(probabilities, labels).items()
         },
         "confusion_matrix": matrix,
         **found.details,

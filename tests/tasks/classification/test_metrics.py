@@ -29,12 +29,19 @@ def test_equals_scikit_learn(scored):
     assert ours["accuracy"] == pytest.approx(sklearn_metrics.accuracy_score(labels, predicted))
     assert ours["macro_f1"] == pytest.approx(sklearn_metrics.f1_score(labels, predicted, average="macro"))
     assert ours["log_loss"] == pytest.approx(sklearn_metrics.log_loss(labels, probabilities))
-    matrix = metrics.confusion(probabilities, labels)
-    assert (matrix == sklearn_metrics.confusion_matrix(labels, predicted)).all()
-    precision, recall, f1, support = sklearn_metrics.precision_recall_fscore_support(labels, predicted)
-    by_class = metrics.per_class(matrix)
-    for name, theirs in zip(by_class, (precision, recall, f1, support), strict=True):
-        np.testing.assert_allclose(by_class[name], theirs)
+    theirs = sklearn_metrics.confusion_matrix(labels, predicted)
+    np.testing.assert_array_equal(metrics.confusion(probabilities, labels), theirs)
+
+
+def test_scores_of_classes_worked_by_hand():
+    """Class 3 occurs in neither labels nor answers, class 2 in labels alone."""
+    found = metrics.per_class(np.eye(4)[[[0, 0], [1, 1], [0, 1]]], np.array([[0, 0], [1, 0], [2, 1]]))
+    np.testing.assert_allclose(found["precision"], [2 / 3, 2 / 3, 0, 0])
+    np.testing.assert_allclose(found["recall"], [2 / 3, 1, 0, 0])
+    np.testing.assert_allclose(found["f1"], [2 / 3, 4 / 5, 0, 0])
+    assert found["support"].tolist() == [3, 2, 1, 0]
+    wrong = metrics.per_class(np.eye(2)[[0, 0]], np.array([1, 1]))
+    assert str(wrong["support"].tolist()) == "[0, 2]"  # counts stay whole numbers
 
 
 def test_a_class_that_never_occurs_does_not_count():
