@@ -25,12 +25,12 @@ def wheel(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_the_wheel_holds_every_module_and_preset_and_nothing_else(wheel):
+def test_the_wheel_holds_every_module_preset_and_template_and_nothing_else(wheel):
     expected = {
         f"keras_recurrent/{path.relative_to(ROOT).as_posix()}"
         for top in ("layers", "pipelines")
         for path in (ROOT / top).rglob("*")
-        if path.suffix in (".py", ".yaml", ".md") and "__pycache__" not in path.parts
+        if path.suffix in (".py", ".yaml", ".md", ".jinja") and "__pycache__" not in path.parts
     }
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert held == expected
