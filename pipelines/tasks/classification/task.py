@@ -15,7 +15,7 @@ from ...core.pipeline import Findings, Run, Task
 from ...export import export_saved_model, export_tflite
 from ...stages.answers import answers
 from ...stages.encoding import halves
-from ...stages.statistics import intervals
+from ...stages.statistics import chance, intervals
 from . import metrics, plots
 from .config import ClassifierConfig
 from .data import LabelledData
@@ -150,10 +150,9 @@ def tables(scores: dict[str, Any]) -> str:
     lines.append("|---|---|---|---|---|")
     for name, found in scores["comparisons"].items():
         interval = " to ".join(f"{bound:+.4f}" for bound in found["difference"])
-        chance = f"{found['p_value']:.2g}" if found["p_value"] else "below 1e-6"  # metrics.json has six digits
         lines.append(
             f"| {name.replace('_', ' ')} | {found['only_model']:,} | {found['only_baseline']:,} | "
-            f"{chance} | {interval} |"
+            f"{chance(found['p_value'])} | {interval} |"
         )
     return "\n".join(lines)
 
