@@ -1,6 +1,7 @@
 """Classes of texts from the command line: the run folder, exported files, and data that can't be used."""
 
 import csv
+import html
 import json
 import re
 import sys
@@ -94,10 +95,22 @@ def test_the_card_says_what_was_read(opinions, reviews):
 
 def test_the_page_of_mistakes_shows_texts_as_they_are(either):
     page = (either.path / "plots/worst_mistakes.html").read_text(encoding="utf-8")
-    wrong = sum(row["correct"] == "False" for row in table(either.path / "predictions.csv"))
-    assert page.count("<h2>") == min(wrong, 20)
-    assert "<good>" not in page
-    assert page.count("<span") >= page.count("<h2>")
+    run = runs.open(either.path)
+    texts, explained = run.pipeline.load(run.config).test.inputs, run.config.model.pooling != "last"
+    wrong = {row["row"]: row for row in table(either.path / "predictions.csv") if row["correct"] == "False"}
+    shown = re.findall(r"<h2>([^<]*)</h2>\s*<p>(.*?)</p>", page, re.S)
+    assert len(shown) == min(len(wrong), 20) > 0
+    for title, spans in shown:
+        number = re.match(r"row (\d+): ", title)[1]
+        label, answer, probability = (wrong[number][f"{key}label"] for key in ("", "predicted_", "probability_"))
+        assert html.unescape(title) == f"row {number}: {label}, taken for {answer} ({float(probability):.3f})"
+        words = [html.unescape(word) for word in re.findall(r"<span[^>]*>([^<]*)</span>", spans)]
+        text = texts[int(number)]
+        if explained:  # a token each, in small letters
+            assert len(words) > 3
+            assert "".join(words) == "".join(text.lower().split())
+        else:
+            assert words == [text]
 
 
 def test_every_file_is_proven(either):

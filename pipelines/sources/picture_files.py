@@ -269,7 +269,10 @@ def _is_plain(picture: PillowImage.Image, content: bytes) -> bool:
 
 
 def _jpeg_frame(content: bytes) -> int | None:
-    """The marker that begins the frame of a JPEG (ITU-T T.81, table B.1), which tells how it is coded."""
+    """The marker that begins the frame of a JPEG (ITU-T T.81, table B.1), which tells how it is coded.
+
+    Pillow tells of progressive frames alone. It decodes lossless ones too, which TensorFlow refuses, and tells nothing.
+    """
     at = 2
     while at + 4 <= len(content):
         if content[at] != 0xFF or content[at + 1] == 0xFF:

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from ..core.errors import DataError, UsageError, did_you_mean
-from .series_rows import HOLE, JUMP, Form, Rows, Treatments, read
+from .series_rows import HOLE, JUMP, SENTENCES, Form, Rows, read
+from .treatments import Treatments
 
 ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 DAY = pd.Timedelta(days=1)
@@ -76,7 +77,7 @@ def load(
     """
     drop, zone = missing == "drop", timezone or "UTC"
     form = Form(date_column, columns, series_column, date_format, zone, decimal, thousands, encoding, drop)
-    treatments = Treatments()
+    treatments = Treatments(SENTENCES)
     found: dict[str, Rows] = {}
     for file in _files(path, treatments):
         for name, rows in read(file, form, treatments).items():

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import NoReturn
 from zoneinfo import ZoneInfo
 
@@ -15,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from ..core.errors import DataError, UsageError
-from .text_rows import _csv_rows, lines
+from .text_rows import csv_rows, lines
+from .treatments import Treatments
 
 MISSING = {"", "nan", "null", "none", "na", "n/a", "#n/a", "-", "."}  # in small letters
 PLAIN = frozenset("0123456789.+-eE")  # what numbers are made of that Python reads as they are
@@ -31,49 +31,23 @@ JUMP = 0.4
 AHEAD = pd.Timedelta(hours=14)  # of UTC, where the day begins first: a date without zone may be from there
 
 
-class Treatments:
-    """What was done to the data, or seen in it: how often, and where first."""
-
-    KINDS = {
-        "other": "files and folders left out that are no CSV files",
-        "column": "columns left out that have no name or no number",
-        "blank": "blank lines left out",
-        "zone": "files with dates that have offsets or are unix time, converted to one zone and kept without it",
-        "missing": "rows with a missing cell dropped",
-        "order": "series sorted by date",
-        "repeated": "rows dropped that repeat another one",
-        "leading": "rows dropped whose missing cell no earlier value can fill",
-        "filled": "missing cells filled with the last earlier value",
-        "gap": "missing dates left as gaps",
-        "filled gap": "missing dates filled with the row before",
-        "closed": "series with times of the day or week that never have a row; these are no gaps",
-        "hole": f"holes of more than {HOLE.days} days",
-        "jump": f"jumps of more than {JUMP:.0%} from one row to the next, possibly splits without adjustment",
-    }
-    NAMED = 3
-
-    def __init__(self) -> None:
-        self._found: dict[str, list[str]] = {kind: [] for kind in self.KINDS}
-
-    def add(self, kind: str, place: str) -> None:
-        """Counts one, found at `place`, such as `line 3 of a.csv`."""
-        self._found[kind].append(place)
-
-    def notes(self) -> tuple[str, ...]:
-        """One for each kind, with its first places.
-
-        >>> treatments = Treatments()
-        >>> for line in (3, 5, 8, 9):
-        ...     treatments.add("blank", f"line {line}")
-        >>> treatments.notes()
-        ('blank lines left out: 4 (line 3; line 5; line 8; and 1 more)',)
-        """
-        notes = []
-        for kind, places in self._found.items():
-            if places:
-                rest = [f"and {len(places) - self.NAMED:,} more"] if len(places) > self.NAMED else []
-                notes.append(f"{self.KINDS[kind]}: {len(places):,} ({'; '.join(places[: self.NAMED] + rest)})")
-        return tuple(notes)
+SEEN = {
+    "other": "files and folders left out that are no CSV files",
+    "column": "columns left out that have no name or no number",
+    "blank": "blank lines left out",
+    "zone": "files with dates that have offsets or are unix time, converted to one zone and kept without it",
+    "missing": "rows with a missing cell dropped",
+    "order": "series sorted by date",
+    "repeated": "rows dropped that repeat another one",
+    "leading": "rows dropped whose missing cell no earlier value can fill",
+    "filled": "missing cells filled with the last earlier value",
+    "gap": "missing dates left as gaps",
+    "filled gap": "missing dates filled with the row before",
+    "closed": "series with times of the day or week that never have a row; these are no gaps",
+    "hole": f"holes of more than {HOLE.days} days",
+    "jump": f"jumps of more than {JUMP:.0%} from one row to the next, possibly splits without adjustment",
+}
+SENTENCES = {kind: (f"{what}: {{n}} ({{places}})",) * 2 for kind, what in SEEN.items()}
 
 
 @dataclass(frozen=True)
@@ -166,9 +140,12 @@ def _cells(path: Path, form: Form, treatments: Treatments) -> tuple[np.ndarray, 
         wanted["data.series_column"] = form.series_column
     wanted |= {f"data.targets, data.features: {name}": name for name in form.columns or ()}
     delimiter = max(",;\t", key=next(lines(path, form.encoding), "").count)
-    blanks = SimpleNamespace(add=lambda kind, place: treatments.add(kind, f"{place} of {path.name}"))
     numbers, rows = [], []
-    for line, row in _csv_rows(path, wanted, form.encoding, blanks, delimiter):
+
+    def blank(line: int) -> None:
+        treatments.add("blank", f"line {line} of {path.name}")
+
+    for line, row in csv_rows(path, wanted, form.encoding, blank, delimiter):
         numbers.append(line)
         rows.append(tuple(row.values()))
     return np.array(numbers), dict(zip(row, zip(*rows, strict=True), strict=True))

@@ -16,7 +16,7 @@ from ...core.pipeline import Findings, Run, Task
 from ...export import export_saved_model, export_tflite
 from ...stages.answers import answers
 from ...stages.encoding import halves
-from ...stages.statistics import intervals
+from ...stages.statistics import chance, intervals
 from . import metrics, plots
 from .config import ClassifierConfig
 from .data import LabelledData
@@ -99,7 +99,7 @@ def judge(
         "comparisons": {name: _beside(probabilities, answer, labels, resamples) for name, answer in beside.items()},
         "per_class": {
             name: dict(zip(data.classes, column.tolist(), strict=True))
-            for name, column in metrics.per_class(matrix).items()
+            for name, column in metrics.per_class(probabilities, labels).items()
         },
         "confusion_matrix": matrix,
         **found.details,
@@ -156,10 +156,9 @@ def tables(scores: Mapping[str, Any]) -> str:
     lines.append("|---|---|---|---|---|")
     for name, found in scores["comparisons"].items():
         interval = " to ".join(f"{bound:+.4f}" for bound in found["difference"])
-        chance = f"{found['p_value']:.2g}" if found["p_value"] else "below 1e-6"  # metrics.json has six digits
         lines.append(
             f"| {name.replace('_', ' ')} | {found['only_model']:,} | {found['only_baseline']:,} | "
-            f"{chance} | {interval} |"
+            f"{chance(found['p_value'])} | {interval} |"
         )
     return "\n".join(lines)
 

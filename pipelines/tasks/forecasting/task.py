@@ -17,6 +17,7 @@ from ...core.errors import DataError
 from ...core.pipeline import Findings, Run, Task
 from ...export import export_saved_model, export_tflite
 from ...stages.answers import answers as of_arrays
+from ...stages.statistics import chance
 from . import direction as of_directions
 from . import scores as of_series
 from .answers import center, intervals_of, losses, naive_of, standardized
@@ -249,16 +250,16 @@ def headline(scores: Mapping[str, Any]) -> str:
     if not scores["beats_naive"]:
         return f"**The network does NOT beat {name}** {beside}: take that rather than the network."
     found = scores["comparisons"][naive]
-    chance = f"Diebold-Mariano p {_chance(found)}" if "p_value" in found else "too few windows for a test"
+    test = f"Diebold-Mariano p {chance(found['p_value'])}" if "p_value" in found else "too few windows for a test"
     sure = "" if found.get("p_value", 1) < 0.05 else " This may be chance."
-    return f"**The network beats {name}** {beside}; {chance}.{sure}"
+    return f"**The network beats {name}** {beside}; {test}.{sure}"
 
 
 def tables(scores: Mapping[str, Any]) -> str:
     """Whether differences to the baselines can be chance; and the scores of parts of the test, if there are several."""
     lines = ["| beside | windows | difference of the loss | Diebold-Mariano | p |", "|---|---|---|---|---|"]
     for name, found in scores["comparisons"].items():
-        test = "no test | " if "no_test" in found else f"{found['statistic']:+.2f} | {_chance(found)}"
+        test = "no test | " if "no_test" in found else f"{found['statistic']:+.2f} | {chance(found['p_value'])}"
         lines.append(f"| {name.replace('_', ' ')} | {found['windows']:,} | {found['difference']:+.4f} | {test} |")
     if len(scores["backtest"]) > 1:
         columns = [name for name in scores["backtest"][0] if name not in ("from", "to", "windows")]
@@ -271,10 +272,6 @@ def tables(scores: Mapping[str, Any]) -> str:
             values = " | ".join("" if part[name] is None else f"{part[name]:.4f}" for name in columns)
             lines.append(f"| {part['from']} | {part['to']} | {part['windows']:,} | {values} |")
     return "\n".join(lines)
-
-
-def _chance(found: dict[str, Any]) -> str:
-    return f"{found['p_value']:.2g}" if found["p_value"] else "below 1e-6"  # metrics.json has six digits
 
 
 def proof(config: ForecastConfig) -> dict[str, Any]:

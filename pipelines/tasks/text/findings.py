@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import html
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from ...core.pipeline import Findings
 from ...runtime import tokens
+from ...stages.pages import page
 from ...stages.plots import literal
 from ..classification import plots
 from . import explanation
@@ -27,6 +28,7 @@ NEGATION = re.compile(
 )
 GROUPS = 5
 TRACED, SHORTEST, LONGEST = 6, 5, 40
+TEMPLATE = Path(__file__).with_name("worst_mistakes.html.jinja")
 
 
 def examine(run: Run, data: LabelledData, probabilities: np.ndarray, worst: list[int]) -> Findings:
@@ -101,36 +103,18 @@ def mistakes_page(run: Run, data: LabelledData, probabilities: np.ndarray, worst
     texts = [data.test.inputs[row] for row in worst]
     explained = run.config.model.pooling in explanation.EXPLAINED
     read = explanation.weights(run, texts) if explained and texts else [([text], np.zeros(1)) for text in texts]
-    parts = []
-    for row, (words, weights) in zip(worst, read, strict=True):
-        answer = probabilities[row].argmax()
-        title = (
-            f"row {row}: {data.classes[data.test.labels[row]]}, taken for {data.classes[answer]} "
-            f"({probabilities[row, answer]:.3f})"
-        )
-        parts.append(f"<h2>{html.escape(title)}</h2>\n<p>{_shaded(words, weights, run.config.data.level)}</p>")
-    note = (
-        "darker: more of the recurrent network's answer rests on it"
-        if explained
-        else "model.pooling tells nothing of single tokens"
-    )
-    return (
-        '<!DOCTYPE html>\n<html><head><meta charset="utf-8"><title>worst mistakes</title>'
-        "<style>body{font:16px/1.7 sans-serif;max-width:50em;margin:2em auto} h2{font-size:1em} "
-        "span{border-radius:3px}</style></head>\n"
-        f'<body dir="auto"><h1>The worst mistakes on the test split</h1>\n<p>({note})</p>\n'
-        + ("\n".join(parts) or "<p>There is none.</p>")
-        + "\n</body></html>\n"
-    )
-
-
-def _shaded(words: list[str], weights: np.ndarray, level: str) -> str:
-    strongest = max(float(weights.max()), 1e-9)
-    spans = [
-        f'<span style="background:rgba(230,120,0,{weight / strongest:.2f})">{html.escape(word)}</span>'
-        for word, weight in zip(words, weights, strict=True)
+    mistakes = [
+        {
+            "row": row,
+            "label": data.classes[data.test.labels[row]],
+            "answer": data.classes[probabilities[row].argmax()],
+            "probability": probabilities[row].max(),
+            "words": list(zip(words, weights / max(float(weights.max()), 1e-9), strict=True)),
+        }
+        for row, (words, weights) in zip(worst, read, strict=True)
     ]
-    return ("" if level == "character" else " ").join(spans)
+    between = "" if run.config.data.level == "character" else " "
+    return page(TEMPLATE, mistakes=mistakes, explained=explained, between=between)
 
 
 def trace(run: Run, data: LabelledData, lengths: np.ndarray) -> Figure:

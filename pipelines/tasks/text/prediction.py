@@ -16,6 +16,7 @@ from ...core import files
 from ...core.console import progress
 from ...core.errors import UsageError
 from ...sources import text_rows, texts
+from ...sources.treatments import Treatments
 from ...stages import prediction
 from . import explanation
 
@@ -75,7 +76,7 @@ def score_file(
     columns = {name: None for _, row in texts.rows(source, column, encoding) for name in row}
     if taken := [name for name in columns if name in added]:
         raise UsageError(f"--file has a column {taken[0]!r} already, which the answers would replace; rename it.")
-    treatments = text_rows.Treatments()
+    treatments = Treatments(texts.SENTENCES)
     rows = texts.rows(source, column, encoding, treatments=treatments)
     with files.whole(to) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, [*columns, *added], lineterminator="\n")
