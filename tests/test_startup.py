@@ -69,6 +69,8 @@ def test_imports_no_framework(process, name):
     "arguments",
     [
         ["show", "mnist_rows", "--set", "training.epochs=5"],
+        ["show", "mnist_rows", "--set", "model.cell=lru", "--set", "model.options={min_radius: 0.9}"],
+        ["show", "mnist_rows", "--set", "model.options.zoneout=0.1"],
         ["show", "mnist_rows", "--schema"],
         ["run", "mnist_rows", "--set", "model.unist=5"],
     ],

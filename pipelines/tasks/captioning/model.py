@@ -14,6 +14,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from ...core.cell_options import naming_options
 from ...core.cells import layer_class
 from ...core.config import Section
 from .applications import is_kept
@@ -55,6 +56,7 @@ class CaptionDecoder(keras.layers.Layer):
         penalty: Weight of the doubly stochastic penalty, the mean over the places of (1 - sum_t alpha_ti)^2 (Xu et al.
             2015, equation 14, where it is their sum).
         word_loss: Weight of a second task in training, that of the function `word_loss`.
+        cell_options: Further arguments of the cell, by name.
 
     Call arguments:
         features: `[batch, rows, columns, channels]`.
@@ -76,6 +78,7 @@ class CaptionDecoder(keras.layers.Layer):
         scheduled_sampling: float = 0.0,
         penalty: float = 0.0,
         word_loss: float = 0.0,
+        cell_options: dict[str, Any] | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -90,11 +93,13 @@ class CaptionDecoder(keras.layers.Layer):
             "scheduled_sampling": scheduled_sampling,
             "penalty": penalty,
             "word_loss": word_loss,
+            "cell_options": cell_options or {},
         }
         self.units, self.attention, self.tied, self.penalty = units, attention, tied, penalty
         self.vocabulary, self.scheduled_sampling = vocabulary, scheduled_sampling
         same = {"dtype": self.dtype_policy}
-        self.cell = layer_class(cell)(units, **same).cell
+        with naming_options(cell, cell_options or {}):
+            self.cell = layer_class(cell)(units, **(cell_options or {}), **same).cell
         self.embedding = keras.layers.Embedding(vocabulary, embedding, embeddings_initializer="glorot_uniform", **same)
         self.of_image = keras.layers.Dense(embedding, name="of_image", **same)
         self.of_output = keras.layers.Dense(embedding, use_bias=False, name="of_output", **same)
@@ -119,7 +124,8 @@ class CaptionDecoder(keras.layers.Layer):
         self.embedding.build((None,))
         self.of_image.build((None, self.channels))
         self.of_output.build((None, self.units))
-        self.cell.build((None, embedding + (self.channels if self.attention else 0)))
+        with naming_options(self.settings["cell"], self.settings["cell_options"]):
+            self.cell.build((None, embedding + (self.channels if self.attention else 0)))
         if self.attention:
             self.of_places.build((None, None, self.channels))
             self.of_last.build((None, self.units))
@@ -247,6 +253,7 @@ def caption_model(
             model.scheduled_sampling,
             model.penalty,
             model.word_loss,
+            model.options,
             name=DECODER,
         )
         if is_kept(model):
