@@ -1,9 +1,9 @@
-"""How much faster training on texts is in batches of similar length than padded to the longest.
+"""How much faster training on texts is with batches of similar length than with padding to the longest.
 
     python benchmarks/bucketing.py --path imdb50k.csv.gz [--texts 6000] [--epochs 4] [--seeds 5]
 
-The recurrent network of the preset `imdb`, trained from the same weights on a part of the training texts in both ways:
-batches as they are made for training, and the same texts padded to the length that the preset allows. Epochs take
+Trains the recurrent network of the preset `imdb` from the same weights on a part of the training texts in both ways: in
+the batches that training makes, and with the same texts padded to the length that the preset allows. Epochs take
 turns. Writes benchmarks/RESULTS.md.
 """
 
@@ -25,7 +25,8 @@ from scipy import stats
 from keras_recurrent.layers import paths
 from keras_recurrent.pipelines import sentiment
 from keras_recurrent.pipelines.cli.request import Request
-from keras_recurrent.pipelines.stages.data import Split, evaluation_batches, training_batches
+from keras_recurrent.pipelines.sequences.examples import Sequences
+from keras_recurrent.pipelines.stages.data import evaluation_batches, training_batches
 from keras_recurrent.pipelines.stages.encoding import encoded
 from keras_recurrent.pipelines.stages.training import optimizer
 from keras_recurrent.pipelines.tasks.classification.task import accuracy
@@ -71,18 +72,18 @@ def main() -> None:
         f"{np.mean([len(row) for row in train.inputs]):.0f}), the network of the preset imdb; medians of "
         f"{options.epochs - 1} epochs in turn with {options.seeds} seeds each, compilation excluded; mean accuracy on "
         f"{len(validation):,} validation reviews after {options.epochs} epochs. Padding to the longest takes "
-        f"{ratio:.2f} times as long. Similar lengths less padded, the accuracy differs by {difference.mean():+.4f} "
-        f"(95% interval over the seeds, paired: {interval[0]:+.4f} to {interval[1]:+.4f}).",
-        "\n".join(["| batches | seconds an epoch | validation accuracy |", "|---|---|---|", *rows]),
+        f"{ratio:.2f} times as long. The accuracy with similar lengths minus that with padding is "
+        f"{difference.mean():+.4f} (95% interval over the seeds, paired: {interval[0]:+.4f} to {interval[1]:+.4f}).",
+        "\n".join(["| batches | seconds per epoch | validation accuracy |", "|---|---|---|", *rows]),
     )
 
 
-def to_the_longest(split: Split, length: int) -> Split:
+def to_the_longest(split: Sequences, length: int) -> Sequences:
     """The same sequences, all of one length."""
     rows = np.zeros((len(split), length), np.int32)
     for row, ids in zip(rows, split.inputs, strict=True):
         row[: len(ids)] = ids
-    return Split(rows, split.labels)
+    return Sequences(rows, split.labels)
 
 
 def compiled(config: sentiment.TextConfig, data: sentiment.LabelledTexts, seed: int) -> keras.Model:

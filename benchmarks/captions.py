@@ -1,10 +1,10 @@
-"""Time of captioning, beam beside greedy and batches beside single pictures; memory of training on many pictures.
+"""Time of captioning: beam against greedy search, batches against single images; memory of training on many images.
 
     python benchmarks/captions.py --run saved_models/captioning/RUN [--pictures 10000] [--side 224]
 
-The run is a finished one. Its TFLite file is timed with one thread, picture by picture, greedy and by the beam in
-turn; its Keras model captions 1,000 drawn scenes in batches and one by one. Then pictures are drawn into a tar, and one
-process makes a whole run on them (one epoch, evaluation, export, proof), of which the peak memory is read. Writes
+The run must be finished. The script times its TFLite file with one thread, image by image, greedily and with the beam
+in turn; its Keras model captions 1,000 drawn scenes in batches and one by one. Then the script draws images into a tar,
+and one process makes a whole run on them (one epoch, evaluation, export, proof) and reads its peak memory. Writes
 benchmarks/RESULTS.md.
 """
 
@@ -38,8 +38,8 @@ def main() -> None:
     """Measures in processes of their own, and writes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, required=True, help="a finished run of the pipeline")
-    parser.add_argument("--pictures", type=int, default=10_000, help="in the tar")
-    parser.add_argument("--side", type=int, default=224, help="of these pictures")
+    parser.add_argument("--pictures", type=int, default=10_000, help="images in the tar")
+    parser.add_argument("--side", type=int, default=224, help="side of these images, in pixels")
     parser.add_argument("--measure", choices=("searches", "batches", "memory"), help="in this process")
     options = parser.parse_args()
     if options.measure:
@@ -55,10 +55,10 @@ def main() -> None:
     from results import write
 
     rows = [
-        ("TFLite, greedy, ms a picture", "greedy", "greedy", ".2f"),
-        (f"TFLite, beam of {found['width']}, ms a picture", "decode", "greedy", ".2f"),
-        (f"{MANY:,} pictures one by one, s", "one by one", "in batches", ".1f"),
-        (f"{MANY:,} pictures in batches, s", "in batches", "in batches", ".1f"),
+        ("TFLite, greedy, ms per image", "greedy", "greedy", ".2f"),
+        (f"TFLite, beam of {found['width']}, ms per image", "decode", "greedy", ".2f"),
+        (f"{MANY:,} images one by one, s", "one by one", "in batches", ".1f"),
+        (f"{MANY:,} images in batches, s", "in batches", "in batches", ".1f"),
     ]
     lines = ["| what | time | ratio |", "|---|---|---|"]
     lines += [f"| {name} | {found[key]:{form}} | {found[key] / found[base]:.2f} |" for name, key, base, form in rows]
@@ -66,16 +66,16 @@ def main() -> None:
         "Captions",
         "python benchmarks/captions.py --run RUN",
         f"The model sees {found['side']} x {found['side']} pixels and has {found['parameters']:,} parameters; TFLite "
-        f"on one thread, medians of {TIMED} interleaved calls. A whole run on {options.pictures:,} pictures of "
+        f"on one thread, medians of {TIMED} interleaved calls. A whole run on {options.pictures:,} images of "
         f"{options.side} x {options.side} in a tar (one epoch, evaluation, export, proof) took "
-        f"{found['seconds']:.0f} s; the peak memory of the process that trains was {found['gigabytes']:.2f} GB, of "
-        f"which {found['libraries']:.2f} GB are the libraries' own.",
+        f"{found['seconds']:.0f} s; the peak memory of the process that trains was {found['gigabytes']:.2f} GB, "
+        f"and the libraries alone take {found['libraries']:.2f} GB.",
         "\n".join(lines),
     )
 
 
 def searches(options: argparse.Namespace) -> dict[str, float]:
-    """Median milliseconds of a picture in the TFLite file, by each search, in turn."""
+    """Median milliseconds per image in the TFLite file, for each search, in turn."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(str(options.run / "export/model.tflite"), num_threads=1)
@@ -110,7 +110,7 @@ def scenes(count: int, side: int) -> list[bytes]:
 
 
 def batches(options: argparse.Namespace) -> dict[str, float]:
-    """Seconds for many pictures, in batches and one by one."""
+    """Seconds for many images, in batches and one by one."""
     from keras_recurrent.pipelines.core import runs
 
     run = runs.open(options.run)
@@ -153,7 +153,7 @@ DRAW = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import 
 
 
 def draw(folder: str, count: str, side: str) -> None:
-    """Writes pictures of clouds, as JPEG in a tar, and captions that name their mean colours."""
+    """Writes images of clouds as JPEG in a tar, and captions that name their mean colours."""
     from PIL import Image
 
     random, entries = np.random.default_rng(0), []

@@ -2,7 +2,7 @@
 
     python benchmarks/export_matrix.py
 
-Every file has builtin operations only. Where batch or time is open, it is run with two batch sizes and two lengths.
+Every file has builtin operations only. Where batch or time is open, it runs with two batch sizes and two lengths.
 Writes pipelines/export/README.md.
 """
 
@@ -39,7 +39,7 @@ LAYERS = {
     "keras_recurrent.layers.LRU": lambda: LRU(UNITS, return_sequences=True),
 }
 LIMITS = {None: 1e-5, "float16": 5e-3, "dynamic_range": 0.05, "int8": 0.4}
-"""The largest difference that passes; of layers that were not trained, whose states do not fill the 8 bits."""
+"""The largest difference that passes. The layers are untrained, so their states do not fill the 8 bits."""
 
 
 class Case(NamedTuple):
@@ -62,7 +62,7 @@ CASES = [
 
 
 def difference(layer: str, case: Case, folder: Path) -> float:
-    """The largest difference between the file and the model, as a part of the largest output."""
+    """The largest difference between the file and the model, as a fraction of the largest output."""
     keras.utils.set_random_seed(0)
     x = keras.Input(batch_shape=(case.batch, case.time, FEATURES), name="x")
     model = keras.Model(x, LAYERS[layer]()(keras.layers.Masking()(x) if case.masked else x))
@@ -81,7 +81,7 @@ def difference(layer: str, case: Case, folder: Path) -> float:
 
 
 def inputs(batch: int, time: int, masked: bool) -> np.ndarray:
-    """Random sequences, of which a third of the steps are masked if that is asked for."""
+    """Random sequences; if masked, a third of their steps."""
     rng = np.random.default_rng(batch * time)
     drawn = rng.normal(size=(batch, time, FEATURES)).astype("float32")
     return drawn * (rng.random((batch, time, 1)) > 1 / 3).astype("float32") if masked else drawn
@@ -104,17 +104,17 @@ def main() -> None:
 
 
 def title(case: Case) -> str:
-    """What a column is called."""
+    """The title of a column."""
     parts = ["batch 1" if case.batch else None, "fixed time" if case.time else None, "mask" if case.masked else None]
     return ", ".join([part for part in (case.quantization, *parts) if part]) or "all open"
 
 
 TEXT = """# Export
 
-By layer, the largest difference between the file that `export_tflite` writes and the Keras model, as a part of the
-largest output: {units} units, {features} features, two batch sizes and two lengths where these are open, each invoked
-twice. All files have builtin operations only. `python benchmarks/export_matrix.py` writes this page; the slow tests
-run the same combinations.
+For each layer, the table gives the largest difference between the file that `export_tflite` writes and the Keras model,
+as a fraction of the largest output. The layers have {units} units and {features} features. Where batch or time is open,
+the file runs with two batch sizes and two lengths, twice each. All files have builtin operations only.
+`python benchmarks/export_matrix.py` writes this page; the slow tests run the same combinations.
 
 {table}
 """

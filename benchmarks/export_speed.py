@@ -1,9 +1,9 @@
-"""How fast exported TensorFlow Lite files are, beside Keras' own conversion at a fixed batch of 1, and onnxruntime.
+"""Speed of exported TensorFlow Lite files, against Keras' own loop converted at a fixed batch of 1, and onnxruntime.
 
     python benchmarks/export_speed.py [--repeats 15]
 
-One thread, batch 1, 28 features, 128 units; the files are invoked in turn. PyTorch's LSTM and GRU, exported to ONNX at
-the same fixed shape, stand beside ours. Needs the extra `bench`. Writes benchmarks/RESULTS.md.
+One thread, batch 1, 28 features, 128 units; the files take turns. PyTorch's LSTM and GRU are exported to ONNX at the
+same fixed shape. Needs the extra `bench`. Writes benchmarks/RESULTS.md.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ def main() -> None:
     write(
         "Exported files",
         "python benchmarks/export_speed.py",
-        f"Batch 1, {FEATURES} features, {UNITS} units, one thread, medians of {repeats}. Ours has a dynamic batch "
-        "and time; stock is what TensorFlow Lite's converter makes of Keras' own loop at a fixed batch of 1 and time; "
-        f"onnxruntime {onnxruntime.__version__} runs the layer of PyTorch {torch.__version__}, exported at the same "
-        "fixed shape.",
+        f"Batch 1, {FEATURES} features, {UNITS} units, one thread, medians of {repeats}. Our file has a dynamic "
+        "batch and time. Stock is Keras' own loop, converted by TensorFlow Lite at a fixed batch of 1 and a fixed "
+        f"time. onnxruntime {onnxruntime.__version__} runs the layer of PyTorch {torch.__version__}, exported at the "
+        "same fixed shape.",
         "\n".join(lines),
     )
 

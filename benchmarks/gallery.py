@@ -2,7 +2,7 @@
 
     python benchmarks/gallery.py [--check]
 
-With `--check` nothing is written; the exit code tells whether the page is current.
+With `--check` it writes nothing; the exit code tells whether the page is current.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ PAGE = Path(__file__).parents[1] / "layers" / "README.md"
 SPEED = Path(__file__).with_name("speed.json")
 HEAD = """# The recurrent layers
 
-Every layer stands in for `keras.layers.LSTM`: in Functional and Sequential models, in `Bidirectional`, with masks, with
+Every layer stands in for `keras.layers.LSTM`: in Functional and Sequential models, in `Bidirectional`, with masks and
 states, in `.keras` files, in mixed precision, on the TensorFlow, JAX and PyTorch backends. Each has a cell of the same
-name with `Cell` at its end, for `keras.layers.RNN` and `StackedRNNCells`. `x` is the input of a time step, `h'` the
-state before, `s` the logistic sigmoid, `*` elementwise; `d` counts features, `n` units.
+name plus `Cell`, for `keras.layers.RNN` and `StackedRNNCells`. `x` is the input of a time step, `h'` the previous
+state, `s` the logistic function, `*` an elementwise product; `d` counts features, `n` units.
 
-Speed: a training step and an inference as multiples of those of `keras.layers.LSTM` (TensorFlow on two CPU cores, batch
-64, 128 units), of 784 time steps of one feature and of 200 of 128; smaller is faster. More: `benchmarks/RESULTS.md`.
+Speed: the time of a training step and of an inference, divided by that of `keras.layers.LSTM` (TensorFlow on two CPU
+cores, batch 64, 128 units), for 784 time steps with one feature and for 200 with 128. Smaller is faster.
+[benchmarks/RESULTS.md](../benchmarks/RESULTS.md) has more.
 
-Written by `python benchmarks/gallery.py` from the docstrings; not to be edited by hand.
+`python benchmarks/gallery.py` writes this page from the docstrings; do not edit it by hand.
 """
 
 

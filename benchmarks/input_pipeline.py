@@ -1,4 +1,4 @@
-"""How much longer an epoch takes through the input pipeline than by `fit` on arrays in memory.
+"""How much longer an epoch takes through the input pipeline than with `fit` on arrays in memory.
 
     python benchmarks/input_pipeline.py [--epochs 5]
 
@@ -56,7 +56,7 @@ def main() -> None:
             seconds[name].append(time.perf_counter() - began)
     medians = {name: statistics.median(times) for name, times in seconds.items()}
     base = medians["arrays in memory"]
-    lines = ["| way | seconds an epoch | ratio |", "|---|---|---|"]
+    lines = ["| way | seconds per epoch | ratio |", "|---|---|---|"]
     lines += [f"| {name} | {median:.2f} | {median / base:.2f} |" for name, median in medians.items()]
     write(
         "Input pipeline",

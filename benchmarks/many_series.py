@@ -1,10 +1,10 @@
-"""Memory and time of training on a folder of many series, whose windows are gathered when a batch needs them.
+"""Memory and time of training on a folder of many series; batches gather their windows when they need them.
 
     python benchmarks/many_series.py [--series 500] [--rows 1250] [--epochs 3]
 
-Writes random walks as CSV files into a temporary folder. One process makes a whole run of `stock_forecast` of them
-(training, evaluation beside the baselines, export, proof), and its peak memory is read; another times epochs through
-the input pipeline beside `fit` on the same windows as arrays in memory, in turn, and writes benchmarks/RESULTS.md.
+Writes random walks as CSV files into a temporary folder. One process makes a whole run of `stock_forecast` on
+them (training, evaluation against the baselines, export, proof) and reads its peak memory. Another times epochs through
+the input pipeline and `fit` on the same windows as arrays in memory, in turn, and writes benchmarks/RESULTS.md.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def main() -> None:
     from results import write
 
     base = found["arrays in memory"]
-    lines = ["| way | seconds an epoch | ratio |", "|---|---|---|"]
+    lines = ["| way | seconds per epoch | ratio |", "|---|---|---|"]
     lines += [f"| {name} | {found[name]:.1f} | {found[name] / base:.2f} |" for name in ("arrays in memory", "windows")]
     write(
         "Many series",
@@ -72,8 +72,8 @@ def main() -> None:
         f"{options.series} series of {options.rows:,} rows, {found['windows in training']:,} training windows of 60 "
         f"steps, GRU of 32 units, batches of 256; median of {options.epochs} interleaved epochs each way, compilation "
         f"excluded. A whole run (one epoch, evaluation, export, proof) took {found['seconds']:.0f} s; the peak "
-        f"memory of the process that trains was {found['gigabytes']:.2f} GB, of which {found['libraries']:.2f} GB are "
-        "the libraries' own.",
+        f"memory of the process that trains was {found['gigabytes']:.2f} GB, and the libraries alone take "
+        f"{found['libraries']:.2f} GB.",
         "\n".join(lines),
     )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from keras_recurrent.pipelines.core.runs import processor
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-HEAD = "# Results\n\nWritten by the scripts beside this file; each section says how to measure it again.\n"
+HEAD = "# Results\n\nThe scripts in this folder write this page. Each section gives the command to measure it again.\n"
 
 
 def write(title: str, command: str, about: str, body: str) -> None:

@@ -1,10 +1,10 @@
-"""How fast the recurrent layers are, as ratios to the LSTM of Keras and to that of PyTorch, measured in turn.
+"""The speed of the recurrent layers, as ratios to the LSTM of Keras and to that of PyTorch, measured in turn.
 
     python benchmarks/speed.py [--part fused|cells|growth|paths] [--cells gru,lem] [--repeats 9]
 
 Batch 64, 128 units; a training step is forward and backward for all weights, from the output of the last time step.
-Every group is measured interleaved, and medians are compared; compilation is not counted. Writes sections of
-benchmarks/RESULTS.md, and benchmarks/speed.json, from which the table of the layers takes its ratios.
+The functions of a group take turns, and their medians are compared; compilation does not count. Writes sections of
+benchmarks/RESULTS.md, and benchmarks/speed.json, from which layers/README.md takes its ratios.
 """
 
 from __future__ import annotations
@@ -220,8 +220,8 @@ def growth(repeats: int) -> None:
     write(
         "Growth with the number of time steps",
         "python benchmarks/speed.py --part growth",
-        f"Batch {BATCH}, {UNITS} units, one feature; each in its own process, memory as the peak that the training "
-        "steps add, which counts what compilation takes too.",
+        f"Batch {BATCH}, {UNITS} units, one feature; each cell and length runs in its own process. Memory is the peak "
+        "that the training steps add, compilation included.",
         "\n".join(lines),
     )
 

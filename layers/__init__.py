@@ -1,6 +1,6 @@
-"""Recurrent layers for Keras 3: every one stands in for `keras.layers.LSTM`, and has a cell of its name with `Cell`.
+"""Recurrent layers for Keras 3. Each stands in for `keras.layers.LSTM` and has a cell of the same name plus `Cell`.
 
-README.md beside this file shows all of them. `paths.use` forces the way in which they walk over time.
+README.md in this folder shows all of them. `paths.use` forces the path on which they run over time.
 """
 
 from . import paths

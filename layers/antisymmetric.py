@@ -40,24 +40,25 @@ class AntisymmetricRNN(RecurrentLayer):
 
         h = h' + step_size * tanh((W - W^T - gamma I) h' + V x + b),  W upper triangular
 
-    The eigenvalues of `W - W^T` are imaginary: it turns the state and keeps its length. `gamma` damps it, by as much
-    as the finite step needs. Chang et al. 2019, "AntisymmetricRNN: A Dynamical System View on Recurrent Neural
+    The eigenvalues of `W - W^T` are imaginary: the matrix turns the state and keeps its length. `gamma` damps it by as
+    much as the finite step needs. Chang et al. 2019, "AntisymmetricRNN: A Dynamical System View on Recurrent Neural
     Networks", arXiv 1902.09689.
 
     Parameters: `n (n - 1) / 2 + n (d + 1)` for d features and n units. State: `h`, `(batch, units)`.
 
     Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
 
-    The right choice for long series where few weights must do.
+    Choose it for long series where few weights must do.
 
     Args:
         units: Size of the output.
-        step_size: Of Euler's method; the state moves by at most this much in a time step. The paper chooses among
-            0.01, 0.1 and 1; small ones are for series of hundreds of steps.
-        gamma: Of the damping; a larger step needs more of it.
-        recurrent_initializer: Of the triangle, a vector that holds it row by row. None: normal, with a standard
-            deviation of `0.5 / sqrt(units)`, so that over 400 steps the default step neither explodes nor forgets.
-        **kwargs: As `RecurrentCell` (`dropout`, `zoneout`, initializers ...) and `RecurrentLayer`
+        step_size: Step of Euler's method; the state moves by at most this much in a time step. The paper chooses among
+            0.01, 0.1 and 1. Small steps suit series of hundreds of steps.
+        gamma: Strength of the damping; a larger step needs more of it.
+        recurrent_initializer: Initializer for the triangle, a vector that holds it row by row. None: normal, with a
+            standard deviation of `0.5 / sqrt(units)`, so that over 400 steps the default step neither explodes nor
+            forgets.
+        **kwargs: Arguments of `RecurrentCell` (`dropout`, `zoneout`, initializers ...) and `RecurrentLayer`
             (`return_sequences` ...).
 
     Example:
@@ -80,7 +81,7 @@ def antisymmetric(triangle, n, gamma):
 
     @ops.custom_gradient
     def fill(entries):
-        def gradient(*args, upstream=None):  # by reading too, for scattering is slow
+        def gradient(*args, upstream=None):  # reads as well, because scattering is slow
             upstream = ops.reshape(upstream if upstream is not None else args[0], (-1,))
             return ops.concatenate([ops.take(upstream, lower), ops.take(upstream, upper), upstream[:1] * 0])
 

@@ -1,4 +1,4 @@
-"""CfC: the closed form of a liquid network, for samples at irregular times."""
+"""CfC: a liquid network in closed form, for samples at irregular times."""
 
 from keras import ops
 
@@ -36,7 +36,7 @@ class CfCCell(RecurrentCell):
         self.head_bias = self.add_bias("head_bias", (4 * self.units,)) if self.use_bias else None
 
     def project(self, inputs):
-        """What the backbone sees of the input, and the time since the step before."""
+        """The input to the backbone, and the time since the previous step."""
         x, dt = inputs, ops.ones_like(inputs[..., :1])
         if self.time_column:
             x, dt = inputs[..., :-1], inputs[..., -1:]
@@ -51,7 +51,7 @@ class CfCCell(RecurrentCell):
         return h, (h,)
 
     def get_dropout_mask(self, step_input):
-        """The mask of dropout, of the shape of the input; a time step is never dropped."""
+        """The dropout mask, shaped like the input; it never drops the time column."""
         if not self.time_column or not self.dropout:
             return super().get_dropout_mask(step_input)
         features = super().get_dropout_mask(step_input[..., :-1])
@@ -60,7 +60,7 @@ class CfCCell(RecurrentCell):
 
 @register
 class CfC(RecurrentLayer):
-    """Closed-form continuous-time network: a gate that depends on the time that has passed since the last sample.
+    """Closed-form continuous-time network: its gate depends on the time since the last sample.
 
         k = 1.7159 tanh(0.666 (W x + U h' + b))
         f1, f2, ta, tb = affine maps of k
@@ -70,19 +70,20 @@ class CfC(RecurrentLayer):
     Hasani et al. 2022, "Closed-form continuous-time neural networks", arXiv 2106.13898, with the bounded heads of the
     authors' PyTorch code and one layer as the backbone.
 
-    Parameters: `(d + n + 1) B + 4 n (B + 1)` for d features, n units and B backbone units; with `time_column`, the time
-    is not counted among the d. State: `h`, `(batch, units)`.
+    Parameters: `(d + n + 1) B + 4 n (B + 1)` for d features, n units and B backbone units; with `time_column`, d
+    leaves out the time. State: `h`, `(batch, units)`.
 
     Fast path: in a `tf.function` on a CPU, one compiled loop, for training too.
 
-    The right choice for samples at irregular times.
+    Choose it for samples at irregular times.
 
     Args:
         units: Size of the output.
-        backbone_units: Size of `k`; None: `units`.
-        time_column: Whether the last feature of the input is `dt`, the time since the sample before, in any unit near
-            1 (divide by the mean). It enters `t` alone, and `dropout` leaves it as it is. Otherwise `dt` is 1.
-        **kwargs: As `RecurrentCell` (`dropout`, `zoneout`, initializers ...) and `RecurrentLayer`
+        backbone_units: Size of `k`. None: `units`.
+        time_column: Whether the last feature of the input is `dt`, the time since the previous sample. Scale it to
+            values near 1 (divide by the mean). It enters `t` alone, and `dropout` does not touch it. Otherwise `dt` is
+            1.
+        **kwargs: Arguments of `RecurrentCell` (`dropout`, `zoneout`, initializers ...) and `RecurrentLayer`
             (`return_sequences` ...).
 
     Example: two sensors, read at irregular times.

@@ -1,4 +1,4 @@
-"""Checks of what a user gives, with the layer, the argument, what was got and what is expected in the message."""
+"""Checks of a user's arguments. Messages name the layer, the argument, the value received and what is expected."""
 
 import math
 import numbers
@@ -94,10 +94,10 @@ def rate(owner, name, value):
 
 
 def refuse_recurrent_dropout(cell):
-    """For cells whose state enters no kernel and no gate.
+    """Refuses recurrent dropout, for cells whose state enters no kernel and no gate.
 
     Raises:
-        ValueError: If there is recurrent dropout.
+        ValueError: If `recurrent_dropout` is not 0.
     """
     if cell.recurrent_dropout:
         raise ValueError(
@@ -107,10 +107,10 @@ def refuse_recurrent_dropout(cell):
 
 
 def check_states(layer, states):
-    """Checks that there is a state of shape `(batch, size)` for each entry of the cell's `state_size`.
+    """Checks that each entry of the cell's `state_size` has a state of shape `(batch, size)`.
 
     Raises:
-        ValueError: If not.
+        ValueError: If the number of states or a shape differs.
     """
     sizes = layer.cell.state_size
     shapes = [tuple(state.shape) for state in states]
@@ -125,7 +125,7 @@ def check_states(layer, states):
 
 
 def check_unroll(layer, sequences_shape):
-    """Checks that a layer that unrolls knows how many time steps there are.
+    """Checks that a layer that unrolls knows the number of time steps.
 
     Raises:
         ValueError: If it does not.

@@ -49,17 +49,18 @@ class CoRNN(RecurrentLayer):
 
     Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
 
-    The right choice for long series of slow signals, whose gradients must not explode.
+    Choose it for long series of slow signals whose gradients must not explode.
 
     Args:
         units: Size of the output.
-        step_size: Length of a time step. The paper takes 0.034 (1,000 steps) to 0.1 (128 steps), with which a few
-            steps hardly move a unit. `step_size * epsilon` should stay below 1.
-        gamma: Of the force that drives an oscillator back, the square of its frequency; the authors' code begins at 1,
-            the paper takes 0.2 to 66.
-        epsilon: Of the damping; the authors' code begins at 1, the paper takes 4.7 to 15. Where `epsilon^2 > 4 gamma`,
-            a unit does not oscillate but fades, slowly, at a rate of about `step_size * gamma / epsilon`.
-        **kwargs: As `RecurrentCell` (`dropout`, `zoneout`, initializers ...) and `RecurrentLayer`
+        step_size: Length of a time step. The paper takes 0.034 (for 1,000 steps) to 0.1 (for 128 steps); with these, a
+            few steps hardly move a unit. `step_size * epsilon` should stay below 1.
+        gamma: Strength of the force that drives an oscillator back, the square of its frequency. The authors' code
+            begins at 1; the paper takes 0.2 to 66.
+        epsilon: Strength of the damping. The authors' code begins at 1; the paper takes 4.7 to 15. Where
+            `epsilon^2 > 4 gamma`, a unit does not oscillate but fades slowly, at a rate of about
+            `step_size * gamma / epsilon`.
+        **kwargs: Arguments of `RecurrentCell` (`dropout`, `zoneout`, initializers ...) and `RecurrentLayer`
             (`return_sequences` ...).
 
     Example:

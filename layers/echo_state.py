@@ -1,4 +1,4 @@
-"""Echo state network: a fixed random reservoir, of which only what reads it is trained."""
+"""Echo state network: a fixed random reservoir; only the layer that reads it is trained."""
 
 import random
 
@@ -15,9 +15,9 @@ class SpectralRadius(keras.initializers.Initializer):
     """Random square matrices whose largest eigenvalue has a given absolute value.
 
     Args:
-        radius: That value.
-        density: Share of the entries that are not 0, in (0, 1]; at least one in every column.
-        seed: An integer, the same of which gives the same matrix on every backend.
+        radius: Absolute value of the largest eigenvalue.
+        density: Share of the entries that are not 0, in (0, 1]; every column keeps at least one.
+        seed: An integer. The same seed gives the same matrix on every backend.
     """
 
     def __init__(self, radius=0.9, density=1.0, seed=None):
@@ -79,31 +79,31 @@ class EchoStateCell(RecurrentCell):
 
 @register
 class EchoState(RecurrentLayer):
-    """Echo state network: a fixed random reservoir, of which only what reads it is trained.
+    """Echo state network: a fixed random reservoir; only the layer that reads it is trained.
 
         h = (1 - leak) h' + leak * tanh(W x + U h' + b),  U of the given spectral radius
 
     Jaeger 2001, "The 'echo state' approach to analysing and training recurrent neural networks".
 
     Parameters: 0 trained, `n (d + n + 1)` stored, for d features and n units. State: `h`, `(batch, units)`. Gradients
-    for the input flow through it.
+    flow through the layer to its input.
 
     Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
 
-    The right choice as a baseline, and where training must take seconds: many units, and a linear layer that reads
-    them.
+    Choose it as a baseline, and where training must take seconds: many units, and a linear layer that reads them.
 
     Args:
         units: Size of the output.
-        leak: How fast a unit moves, in (0, 1]; small for slow signals.
-        spectral_radius: Largest absolute eigenvalue of U; nearer to 1 remembers longer, and above 1 the reservoir may
-            not forget how it began.
+        leak: How fast a unit moves, in (0, 1]. Small values suit slow signals.
+        spectral_radius: Largest absolute eigenvalue of U. The nearer to 1, the longer the memory; above 1 the reservoir
+            may never forget its initial state.
         density: Share of the entries of U that are not 0, in (0, 1].
-        kernel_initializer: Of W. None: uniform, with variance `1 / d`.
-        recurrent_initializer: Of U, in place of `spectral_radius` and `density`.
-        bias_initializer: Of b. None: uniform in (-0.1, 0.1), so that the reservoir is no odd function of its input.
-        **kwargs: As `RecurrentCell` (`dropout`, `zoneout` ...; `seed` gives the reservoir too) and `RecurrentLayer`
-            (`return_sequences` ...).
+        kernel_initializer: Initializer for W. None: uniform, with variance `1 / d`.
+        recurrent_initializer: Initializer for U, which replaces `spectral_radius` and `density`.
+        bias_initializer: Initializer for b. None: uniform in (-0.1, 0.1), so that the reservoir does not become an odd
+            function of its input.
+        **kwargs: Arguments of `RecurrentCell` (`dropout`, `zoneout` ...; `seed` also determines the reservoir) and
+            `RecurrentLayer` (`return_sequences` ...).
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Simple recurrent networks: no gates, one nonlinear map of the input and of what is remembered."""
+"""Simple recurrent networks: no gates, one nonlinear map of the input and the memory."""
 
 import keras
 
@@ -37,16 +37,16 @@ class Elman(RecurrentLayer):
 
     Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
 
-    The right choice for short sequences and small models, and to see what gates are good for; `irnn` reaches further.
+    Choose it for short sequences and small models, and to see what gates are good for; `irnn` remembers for longer.
 
     Args:
         units: Size of the output.
         activation: The function f; `None` for none. "auto" is tanh, and relu with `irnn`.
         irnn: Whether to begin by remembering everything: f is relu, U begins as the identity and b at zero, so that
-            the state is the sum of what came in. A given `activation`, `recurrent_initializer` or `bias_initializer`
-            goes before that.
-        **kwargs: As `RecurrentCell` (`dropout`, `recurrent_dropout`, `zoneout`, initializers ...) and `RecurrentLayer`
-            (`return_sequences` ...).
+            the state is the sum of what came in. An `activation`, `recurrent_initializer` or `bias_initializer` that
+            you give takes precedence.
+        **kwargs: Arguments of `RecurrentCell` (`dropout`, `recurrent_dropout`, `zoneout`, initializers ...) and
+            `RecurrentLayer` (`return_sequences` ...).
 
     Example:
 
@@ -85,7 +85,7 @@ class JordanCell(RecurrentCell):
 
 @register
 class Jordan(RecurrentLayer):
-    """Jordan network: what is remembered is the output, not the hidden units.
+    """Jordan network: it remembers the output, not the hidden units.
 
         h = f(W x + U y' + b)
         y = g(V h + c)
@@ -96,16 +96,16 @@ class Jordan(RecurrentLayer):
 
     Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
 
-    The right choice where the output itself is what the next step has to know, as an action or a position.
+    Choose it where the next step has to know the output itself, such as an action or a position.
 
     Args:
-        units: Size of the output, and so of the memory.
-        hidden_units: Size of h, by default `units`.
+        units: Size of the output, and therefore of the memory.
+        hidden_units: Size of h. None: `units`.
         activation: The function f; `None` for none.
         output_activation: The function g; `None` for none.
-        **kwargs: As `RecurrentCell` (`dropout`, `recurrent_dropout`, `zoneout`, initializers ...) and `RecurrentLayer`
-            (`return_sequences` ...). V has the initializer, regularizer and constraint of the input kernel, c those of
-            the bias.
+        **kwargs: Arguments of `RecurrentCell` (`dropout`, `recurrent_dropout`, `zoneout`, initializers ...) and
+            `RecurrentLayer` (`return_sequences` ...). V takes the initializer, regularizer and constraint of the input
+            kernel, c those of the bias.
 
     Example:
 

@@ -25,7 +25,7 @@ class FastRNNCell(RecurrentCell):
 
 @register
 class FastRNN(RecurrentLayer):
-    """A simple RNN with a residual connection, weighted by two trained numbers.
+    """Simple RNN with a residual connection that two trained numbers weight.
 
         h~ = tanh(W x + U h' + b)
         h = s(alpha) * h~ + s(beta) * h',  alpha and beta begin at -3 and 3
@@ -36,12 +36,12 @@ class FastRNN(RecurrentLayer):
 
     Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
 
-    The right choice where a simple RNN must stay as small as it is and train on longer sequences.
+    Choose it where a simple RNN must stay as small as it is and train on longer sequences.
 
     Args:
         units: Size of the output.
-        **kwargs: As `RecurrentCell` (`dropout`, `recurrent_dropout`, `zoneout`, initializers ...) and `RecurrentLayer`
-            (`return_sequences` ...).
+        **kwargs: Arguments of `RecurrentCell` (`dropout`, `recurrent_dropout`, `zoneout`, initializers ...) and
+            `RecurrentLayer` (`return_sequences` ...).
 
     Example:
 
@@ -82,7 +82,7 @@ class FastGRNNCell(Gated, RecurrentCell):
 
 @register
 class FastGRNN(RecurrentLayer):
-    """Gated RNN whose gate and candidate share their matrices, and so no larger than a simple RNN.
+    """Gated RNN whose gate and candidate share their matrices, which keeps it as small as a simple RNN.
 
         a = W x + U h'
         z = s(a + b_z)
@@ -95,12 +95,12 @@ class FastGRNN(RecurrentLayer):
 
     Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
 
-    The right choice for microcontrollers: a gate at the price of one more bias.
+    Choose it for microcontrollers: it has a gate at the price of one more bias.
 
     Args:
         units: Size of the output.
-        **kwargs: As `RecurrentCell` (`dropout`, `recurrent_dropout`, `zoneout`, initializers ...), `Gated` (`chrono`)
-            and `RecurrentLayer` (`return_sequences` ...).
+        **kwargs: Arguments of `RecurrentCell` (`dropout`, `recurrent_dropout`, `zoneout`, initializers ...), `Gated`
+            (`chrono`) and `RecurrentLayer` (`return_sequences` ...).
 
     Example:
 

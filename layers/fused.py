@@ -13,11 +13,12 @@ from .recurrence import ClassSignature, RecurrentLayer
 
 
 class FusedLayer(RecurrentLayer):
-    """A layer whose cell has a method `fused`, and the argument with which one chooses.
+    """A layer whose cell has a method `fused`; the argument `use_cudnn` chooses it.
 
     Args:
-        use_cudnn: Whether to run the kernel that the backend has for the whole layer, as Keras has it for its own.
-            "auto": where there is one; True: raise where there is none; False: never, as XLA asks on TensorFlow.
+        use_cudnn: Whether to run the kernel that the backend has for the whole layer, as in the layers of Keras.
+            "auto": where the backend has one. True: raise an error where it has none. False: never, as XLA needs on
+            TensorFlow.
     """
 
     def __init_subclass__(cls, **kwargs):
@@ -52,7 +53,7 @@ class FusedLayer(RecurrentLayer):
         return {**super().get_config(), "use_cudnn": self.use_cudnn}
 
     def _may_run_cudnn(self):
-        """Whether there may be an operation of cuDNN in the TensorFlow graph, which XLA cannot compile."""
+        """Whether the TensorFlow graph may hold an operation of cuDNN, which XLA cannot compile."""
         cell = self.cell
         return (
             keras.backend.backend() == "tensorflow"
@@ -75,11 +76,11 @@ def run_kernel(kernel, cell, sequences, states, mask, return_sequences, bias_sha
         cell: The cell.
         sequences: Tensor of shape `(batch, time, features)`.
         states: List of tensors of shape `(batch, size)`.
-        mask: Must be None. Keras' kernels for JAX and PyTorch take none; cuDNN takes no other than of sequences that
-            are padded at their end and not empty, and fails in a graph only when it runs.
-        return_sequences: Whether the outputs of all time steps are wanted.
-        bias_shape: Of the bias, for a cell without.
-        **kwargs: More arguments of the kernel.
+        mask: Must be None. Keras' kernels for JAX and PyTorch take no mask. cuDNN only takes masks of sequences that
+            are padded at their end and not empty, and a graph fails only when it runs.
+        return_sequences: Whether to return the outputs of all time steps.
+        bias_shape: Shape of the zeros that stand in for the bias, where the cell has none.
+        **kwargs: Further arguments of the kernel.
 
     Returns:
         Tuple `(last_output, outputs, new_states)`.

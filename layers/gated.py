@@ -1,17 +1,17 @@
-"""What gated cells share: how their biases begin."""
+"""What gated cells share: the initial values of their biases."""
 
 import keras
 from keras import ops
 
 
 class Gated:
-    """Mixed into a cell whose gates decide how long a unit remembers: adds the argument `chrono`.
+    """Mixin for cells whose gates decide how long a unit remembers: adds the argument `chrono`.
 
     Args:
-        chrono: The longest time, in steps, over which units shall remember from the start, at least 3: the biases of
-            the gates named in `memory_gates` begin at plus or minus log(u), u uniform in (1, chrono - 1) and the same
-            for all gates of a unit, the other biases at zero (Tallec & Ollivier 2018, arXiv 1804.11188). None: as the
-            bias initializer says.
+        chrono: The longest time, in steps, over which units remember from the start, at least 3. The biases of the
+            gates named in `memory_gates` begin at plus or minus log(u), with u uniform in (1, chrono - 1) and the same
+            for all gates of a unit; the other biases begin at zero (Tallec & Ollivier 2018, arXiv 1804.11188). None:
+            the bias initializer sets all biases.
     """
 
     memory_gates = {}
@@ -27,19 +27,19 @@ class Gated:
         self.chrono = chrono
 
     def add_bias(self, name, shape, initializer=None, gates=None, **kwargs):
-        """A bias, in which the given gates are stacked; by default all gates of the cell."""
+        """A bias that stacks the given gates; by default all gates of the cell."""
         if initializer is None and self.chrono is not None:
             initializer = chrono_initializer(gates or self.gates, self.memory_gates, self.chrono)
         return super().add_bias(name, shape, initializer, **kwargs)
 
 
 def chrono_initializer(gates, memory_gates, longest):
-    """An initializer of stacked biases, so that units remember over 1 to `longest` time steps, evenly drawn.
+    """An initializer for stacked biases: units remember over 1 to `longest` time steps, drawn uniformly.
 
     Args:
-        gates: Names of the stacked gates, in order.
+        gates: Names of the stacked gates, in their order.
         memory_gates: Dict from the name of a gate to 1 if it keeps the state as it opens, -1 if it overwrites it.
-        longest: In time steps.
+        longest: The longest memory, in time steps.
 
     Returns:
         Function `(shape, dtype)` for shapes `(gates * units,)`, or `(2, gates * units)`, whose second row is zeros.

@@ -1,4 +1,4 @@
-"""Gated recurrent units, and their kin with layer normalization."""
+"""Gated recurrent units, with and without layer normalization."""
 
 import keras
 from keras import ops
@@ -74,31 +74,31 @@ class GRUCell(Gated, RecurrentCell):
 
 @register
 class GRU(FusedLayer):
-    """Gated recurrent unit: one gate decides between memory and candidate, one how far the candidate sees the memory.
+    """Gated recurrent unit: one gate weighs memory against candidate, one limits how much memory the candidate sees.
 
-        z, r = s(W x + U h' + b),  if the reset is after: s(W x + b + U h' + b2)
-        h~ = tanh(W x + b + r * (U h' + b2)),  if the reset is before: tanh(W x + U (r * h') + b)
+        z, r = s(W x + U h' + b),  with reset_after: s(W x + b + U h' + b2)
+        h~ = tanh(W x + b + r * (U h' + b2)) with reset_after,  without: tanh(W x + U (r * h') + b)
         h = z * h' + (1 - z) * h~
 
     Cho et al. 2014, arXiv 1406.1078.
 
-    Parameters: `3 n (d + n + 2)` for d features and n units, `3 n (d + n + 1)` if the reset is before. State: `h`,
+    Parameters: `3 n (d + n + 2)` for d features and n units, `3 n (d + n + 1)` with `reset_after=False`. State: `h`,
     `(batch, units)`. Weights as in `keras.layers.GRU`.
 
     Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time
     >= 64; on a GPU and without a mask, the kernel of the backend.
 
-    The right choice where an LSTM would do and has to be smaller by a quarter.
+    Choose it where an LSTM would do and has to be smaller by a quarter.
 
     Args:
         units: Size of the output.
-        activation: In place of tanh; `None` for none.
+        activation: The function in the place of tanh; `None` for none.
         recurrent_activation: The function s of the gates; `None` for none.
-        reset_after: Whether the reset gate acts after the recurrent kernel, with a bias of its own, or before it.
-        use_cudnn: Whether to run the kernel of the backend: "auto" where there is one (on a GPU, without masks,
-            recurrent dropout and zoneout); True, and an error where there is none; or False.
-        **kwargs: As `RecurrentCell` (`dropout`, `recurrent_dropout`, `zoneout`, initializers ...), `Gated` (`chrono`)
-            and `RecurrentLayer` (`return_sequences` ...).
+        reset_after: Whether the reset gate acts after the recurrent kernel, with a bias of its own. False: before it.
+        use_cudnn: Whether to run the kernel of the backend. "auto": where it has one (on a GPU, without masks,
+            recurrent dropout and zoneout). True: raise an error where it has none. False: never.
+        **kwargs: Arguments of `RecurrentCell` (`dropout`, `recurrent_dropout`, `zoneout`, initializers ...), `Gated`
+            (`chrono`) and `RecurrentLayer` (`return_sequences` ...).
 
     Example:
 
@@ -132,7 +132,7 @@ class LayerNormGRUCell(Gated, RecurrentCell):
             setattr(self, f"{name}_beta", self.add_weight((width,), "zeros", name=f"{name}_beta"))
 
     def project(self, inputs):
-        """What the gates and the candidate take from the inputs, a tuple."""
+        """What the gates and the candidate take from the inputs, as a tuple."""
         gates, candidate = ops.split(affine(inputs, self.kernel), [2 * self.units], axis=-1)
         b_gates, b_candidate = ops.split(self.bias, [2 * self.units]) if self.use_bias else (0.0, 0.0)
         gates = self.normalize(gates, "gate_kernel") + b_gates
@@ -147,32 +147,32 @@ class LayerNormGRUCell(Gated, RecurrentCell):
         return h, (h,)
 
     def normalize(self, v, name):
-        """`LN(v)`, with the scale and shift of that name."""
+        """`LN(v)`, with the scale and shift called `name`."""
         return layer_norm(v, getattr(self, f"{name}_gamma"), getattr(self, f"{name}_beta"), self.epsilon)
 
 
 @register
 class LayerNormGRU(RecurrentLayer):
-    """GRU with layer normalization: what enters the gates keeps its scale, however long the sequence.
+    """GRU with layer normalization: the inputs of the gates keep their scale, however long the sequence.
 
         z, r = s(LN(W x) + LN(U h') + b)
         h~ = tanh(LN(W x + b) + r * LN(U h'))
         h = z * h' + (1 - z) * h~
 
-    LN is over z and r together, and over the candidate alone.
+    LN normalises z and r together, and the candidate alone.
     Ba, Kiros & Hinton 2016, "Layer normalization", arXiv 1607.06450.
 
     Parameters: `3 n (d + n + 1) + 12 n` for d features and n units. State: `h`, `(batch, units)`.
 
     Fast path: in a `tf.function` on a CPU, one compiled loop, for training too.
 
-    The right choice where a GRU learns slowly or not stably, as with long sequences and small batches.
+    Choose it where a GRU learns slowly or unstably, as with long sequences and small batches.
 
     Args:
         units: Size of the output.
-        epsilon: Is added to the variance, a positive number.
-        **kwargs: As `RecurrentCell` (`dropout`, `recurrent_dropout`, `zoneout`, initializers ...), `Gated` (`chrono`)
-            and `RecurrentLayer` (`return_sequences` ...).
+        epsilon: A positive number that is added to the variance.
+        **kwargs: Arguments of `RecurrentCell` (`dropout`, `recurrent_dropout`, `zoneout`, initializers ...), `Gated`
+            (`chrono`) and `RecurrentLayer` (`return_sequences` ...).
 
     Example:
 

@@ -1,4 +1,4 @@
-"""IndRNN: units that remember themselves alone."""
+"""IndRNN: each unit sees its own state alone."""
 
 import keras
 from keras import ops
@@ -9,10 +9,10 @@ from .recurrence import RecurrentCell, RecurrentLayer, register
 
 @register
 class AbsoluteBound(keras.constraints.Constraint):
-    """Keeps every weight between minus and plus a bound.
+    """Keeps every weight between `-bound` and `bound`.
 
     Args:
-        bound: A number of at least 0.
+        bound: Largest absolute value of a weight, at least 0.
     """
 
     def __init__(self, bound):
@@ -71,7 +71,7 @@ class IndRNNCell(RecurrentCell):
 
 @register
 class IndRNN(RecurrentLayer):
-    """Independently recurrent network: a unit remembers itself alone, and the next layer mixes the units.
+    """Independently recurrent network: each unit sees its own state alone, and the next layer mixes the units.
 
         h = relu(W x + u * h' + b)
 
@@ -82,19 +82,19 @@ class IndRNN(RecurrentLayer):
 
     Fast path: in a `tf.function` on a CPU, one compiled loop, for training too.
 
-    The right choice in stacks of several layers over hundreds of time steps, cheap and without gates.
+    Choose it for stacks of several layers over hundreds of time steps: it is cheap and has no gates.
 
     Args:
         units: Size of the output.
-        activation: In place of relu.
-        steps: Number of time steps T. With it, no weight of `u` grows beyond `gamma^(1/T)` in size, so that what is
-            remembered grows at most `gamma` times over the series, and its gradient too.
-        gamma: How many times, at least 1; the paper takes 2 to 10.
+        activation: The function in the place of relu.
+        steps: Number of time steps T. It bounds every weight of `u` by `gamma^(1/T)` in size, so that the memory and
+            its gradient grow at most `gamma` times over the series. None: no bound.
+        gamma: The largest growth over `steps` time steps, at least 1; the paper takes 2 to 10.
         last_layer: Whether `u` begins in `(gamma^(-1/T), gamma^(1/T))`, so that the units remember all time steps, as
-            the last of several layers should; otherwise uniform in (0, `gamma^(1/T)`), or in (0, 1) without `steps`.
-        recurrent_initializer: Of `u`, a vector, in place of that.
-        **kwargs: As `RecurrentCell` (`dropout`, `zoneout`, initializers ...) and `RecurrentLayer`
-            (`return_sequences` ...). A `recurrent_constraint` takes the place of the bound.
+            the last of several layers should. False: uniform in (0, `gamma^(1/T)`), or in (0, 1) without `steps`.
+        recurrent_initializer: Initializer for `u`, a vector; it replaces these defaults.
+        **kwargs: Arguments of `RecurrentCell` (`dropout`, `zoneout`, initializers ...) and `RecurrentLayer`
+            (`return_sequences` ...). A `recurrent_constraint` replaces the bound.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""JANET: the LSTM of which only the forget gate is left."""
+"""JANET: an LSTM that keeps only the forget gate."""
 
 from keras import ops
 
@@ -26,25 +26,25 @@ class JANETCell(Gated, RecurrentCell):
 
 @register
 class JANET(RecurrentLayer):
-    """Just another network: an LSTM with a forget gate only, which also decides what is written.
+    """Just another network: an LSTM with nothing but a forget gate, which also decides what to write.
 
         a = W x + U h' + b
         h = s(a) * h' + (1 - s(a - beta)) * tanh(W x + U h' + b)
 
     Van der Westhuizen & Lasenby 2018, "The unreasonable effectiveness of the forget gate", arXiv 1804.04849.
 
-    Parameters: `2 n (d + n + 1)` for d features and n units. State: `h`, which is the cell state too,
+    Parameters: `2 n (d + n + 1)` for d features and n units. State: `h`, which is also the cell state,
     `(batch, units)`.
 
     Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
 
-    The right choice for long memory in few weights: with `chrono` set to the length of the sequences.
+    Choose it for long memory in few weights, with `chrono` set to the length of the sequences.
 
     Args:
         units: Size of the output.
-        beta: By how much less than it forgets the gate writes, a constant; 0 makes it a UGRNN.
-        **kwargs: As `RecurrentCell` (`dropout`, `recurrent_dropout`, `zoneout`, initializers ...), `Gated` (`chrono`)
-            and `RecurrentLayer` (`return_sequences` ...).
+        beta: A constant by which the gate writes less than it forgets; 0 makes it a UGRNN.
+        **kwargs: Arguments of `RecurrentCell` (`dropout`, `recurrent_dropout`, `zoneout`, initializers ...), `Gated`
+            (`chrono`) and `RecurrentLayer` (`return_sequences` ...).
 
     Example:
 

@@ -1,4 +1,4 @@
-"""LEM: a memory of many time scales."""
+"""LEM: a memory with many time scales."""
 
 from keras import ops
 
@@ -56,13 +56,13 @@ class LEM(RecurrentLayer):
 
     Fast path: in a `tf.function` on a CPU, one compiled loop, for training too.
 
-    The right choice for long series in which fast and slow changes both count; as many weights as an LSTM.
+    Choose it for long series in which fast and slow changes both count; it has as many weights as an LSTM.
 
     Args:
         units: Size of the output.
-        step_size: The longest time step, in (0, 1] for states that stay in (-1, 1); the paper takes 1 but for series
-            of 1,000 and more steps.
-        **kwargs: As `RecurrentCell` (`dropout`, `zoneout`, initializers ...) and `RecurrentLayer`
+        step_size: The longest time step. Up to 1, the states stay in (-1, 1). The paper takes 1, except for series of
+            1,000 and more steps.
+        **kwargs: Arguments of `RecurrentCell` (`dropout`, `zoneout`, initializers ...) and `RecurrentLayer`
             (`return_sequences` ...).
 
     Example:

@@ -1,4 +1,4 @@
-"""Cells whose recurrence is linear in the state, `h_t = a_t * h_(t-1) + b_t`, and so runs in parallel over time."""
+"""Cells whose recurrence is linear in the state, `h_t = a_t * h_(t-1) + b_t`, and can run in parallel over time."""
 
 from .checks import refuse_recurrent_dropout
 from .recurrence import RecurrentCell
@@ -17,7 +17,7 @@ class LinearRecurrentCell(RecurrentCell):
         refuse_recurrent_dropout(self)
 
     def build(self, input_shape):
-        """Makes the weights, for inputs of shape `(batch, features)`: none for the state."""
+        """Makes the weights, for inputs of shape `(batch, features)`; the state has none."""
         width = len(self.gates) * self.units
         self.kernel = self.add_kernel("kernel", (input_shape[-1], width))
         self.bias = self.add_bias("bias", (width,)) if self.use_bias else None

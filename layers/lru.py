@@ -12,14 +12,14 @@ from .recurrence import RecurrentLayer, affine, register
 from .scan import linear_scan
 
 EDGE = 1e-4
-"""How near the draws of the initializer come to 0 and 1, where logarithms end."""
+"""How close the draws of the initializer come to 0 and 1, where logarithms diverge."""
 
 
 @register
 class LRUCell(LinearRecurrentCell):
     """One time step of `LRU`, which gives the equations and arguments.
 
-    Complex numbers are held as their real parts and then their imaginary ones, along the last axis.
+    The last axis holds complex numbers as their real parts, followed by their imaginary parts.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class LRUCell(LinearRecurrentCell):
 
     @property
     def state_size(self):
-        """Size of the state, the real parts and the imaginary parts."""
+        """Size of the state: the real and the imaginary parts."""
         return [2 * (self.state_units or self.units)]
 
     def build(self, input_shape):
@@ -62,12 +62,12 @@ class LRUCell(LinearRecurrentCell):
             self.skip = self.add_kernel("skip", (d, n), self.start_kernel(1.0))
 
     def start_kernel(self, variance):
-        """The initializer that was given; or the normal one of the paper, of this variance times the inputs."""
+        """The given initializer, or the paper's normal one with this variance divided by the number of inputs."""
         normal = keras.initializers.VarianceScaling(variance, "fan_in", "untruncated_normal")
         return None if self.kernel_initializer else normal
 
     def project(self, inputs):
-        """The input of the state, a complex number; and that of the output."""
+        """The complex input to the state, and the input to the output."""
         kernel = ops.concatenate([self.input_kernel_real, self.input_kernel_imag], axis=-1)
         skipped = inputs * self.skip if len(self.skip.shape) == 1 else affine(inputs, self.skip)
         return affine(inputs, kernel), skipped
@@ -105,7 +105,7 @@ class LRU(RecurrentLayer):
         h = lambda * h' + gamma * (B x),  lambda = exp(-exp(nu) + i exp(theta)),  gamma = exp(gamma_log)
         y = Re(C h) + D x
 
-    D is a matrix, or a vector where d = n. At the start lambda is spread evenly over a ring in the complex plane, and
+    D is a matrix, or a vector where d = n. At the start, lambda is spread evenly over a ring in the complex plane, and
     `gamma = sqrt(1 - |lambda|^2)` gives every unit the same scale. Orvieto et al. 2023, "Resurrecting Recurrent Neural
     Networks for Long Sequences", arXiv 2303.06349.
 
@@ -115,18 +115,19 @@ class LRU(RecurrentLayer):
     Fast path: in a `tf.function` on a CPU, one compiled loop, for training too; on a GPU and on PyTorch, all time steps
     at once.
 
-    The right choice for long series of numbers, in stacks with nonlinear layers between: it is linear itself.
+    Choose it for long series of numbers, in stacks with nonlinear layers in between: the layer itself is linear.
 
     Args:
         units: Size of the output.
-        state_units: Number N of complex numbers in the state; None: `units`.
-        min_radius: Of the ring, in [0, max_radius].
-        max_radius: Of the ring, in (0, 1]. Where 1,000 and more steps count, the paper takes a ring from 0.9 to 0.999.
-        max_phase: The ring is a sector from 0 to this angle; small ones are for slow signals.
-        kernel_initializer: Of B, C and D. None: normal as in the paper, with variances `1 / (2 d)`, `1 / N` and 1
-            (`1 / d` for a matrix).
-        **kwargs: As `RecurrentCell` (`dropout`, `zoneout` ...) and `RecurrentLayer` (`return_sequences` ...). There is
-            no recurrent kernel, hence no `recurrent_dropout`.
+        state_units: Number N of complex numbers in the state. None: `units`.
+        min_radius: Inner radius of the ring, in [0, max_radius].
+        max_radius: Outer radius of the ring, in (0, 1]. For 1,000 and more steps, the paper takes a ring from 0.9 to
+            0.999.
+        max_phase: Angle at which the sector of the ring ends; it begins at 0. Small angles suit slow signals.
+        kernel_initializer: Initializer for B, C and D. None: normal as in the paper, with variances `1 / (2 d)`,
+            `1 / N` and 1 (`1 / d` for a matrix).
+        **kwargs: Arguments of `RecurrentCell` (`dropout`, `zoneout` ...) and `RecurrentLayer` (`return_sequences` ...).
+            The cell has no recurrent kernel, so `recurrent_dropout` must be 0.
 
     Example:
 
@@ -153,7 +154,7 @@ def conjugate(a):
 
 
 def ring(min_radius, max_radius, max_phase):
-    """Initializers of nu, theta and gamma_log: lambda spread evenly over a ring, `gamma = sqrt(1 - |lambda|^2)`."""
+    """Initializers for nu, theta and gamma_log: they spread lambda over a ring; `gamma = sqrt(1 - |lambda|^2)`."""
     areas = keras.initializers.RandomUniform(EDGE, 1 - EDGE)
     angles = keras.initializers.RandomUniform(EDGE, 1)
 

@@ -1,4 +1,4 @@
-"""Long short-term memory, and its kin with peepholes and layer normalization."""
+"""Long short-term memory, and its variants with peepholes and layer normalization."""
 
 import keras
 from keras import ops
@@ -12,10 +12,10 @@ from .recurrence import RecurrentCell, RecurrentLayer, affine, register
 
 
 class LSTMFamily(Gated, RecurrentCell):
-    """What the cells of this file share: the gates, two states, and the bias of the forget gate.
+    """What the cells of this module share: the gates, two states, and the bias of the forget gate.
 
     Args:
-        unit_forget_bias: Whether the bias of the forget gate begins at one, without `chrono`.
+        unit_forget_bias: Whether the bias of the forget gate begins at one; `chrono` overrides it.
     """
 
     gates = ("i", "f", "g", "o")
@@ -31,7 +31,7 @@ class LSTMFamily(Gated, RecurrentCell):
         return [self.units, self.units]
 
     def add_bias(self, name, shape, initializer=None, **kwargs):
-        """A bias of all gates, in which the forget gate begins at one."""
+        """A bias for all gates, in which that of the forget gate begins at one."""
         if initializer is None and self.unit_forget_bias and self.chrono is None:
             initializer = self._one_for_f
         return super().add_bias(name, shape, initializer, **kwargs)
@@ -40,7 +40,7 @@ class LSTMFamily(Gated, RecurrentCell):
         return affine(inputs, self.kernel)
 
     def preactivations(self, projected, h):
-        """`W x + U h' + b` of all gates. With the bias first, training in TensorFlow's loop is a fifth slower."""
+        """`W x + U h' + b` for all gates. Adding the bias first makes training in TensorFlow's loop a fifth slower."""
         mapped = projected + self.recur(h)
         return mapped + self.bias if self.use_bias else mapped
 
@@ -86,17 +86,17 @@ class LSTM(FusedLayer):
     Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time
     >= 64; on a GPU and without a mask, the kernel of the backend.
 
-    The right choice where nothing is known about the task: it seldom is the best and never far from it.
+    Choose it where you know nothing about the task: it is seldom the best and never far from it.
 
     Args:
         units: Size of the output.
-        activation: In place of tanh; `None` for none.
+        activation: The function in the place of tanh; `None` for none.
         recurrent_activation: The function s of the gates; `None` for none.
         unit_forget_bias: Whether the bias of the forget gate begins at one.
-        use_cudnn: Whether to run the kernel of the backend: "auto" where there is one (on a GPU, without masks,
-            recurrent dropout and zoneout); True, and an error where there is none; or False.
-        **kwargs: As `RecurrentCell` (`dropout`, `recurrent_dropout`, `zoneout`, initializers ...), `Gated` (`chrono`)
-            and `RecurrentLayer` (`return_sequences` ...).
+        use_cudnn: Whether to run the kernel of the backend. "auto": where it has one (on a GPU, without masks,
+            recurrent dropout and zoneout). True: raise an error where it has none. False: never.
+        **kwargs: Arguments of `RecurrentCell` (`dropout`, `recurrent_dropout`, `zoneout`, initializers ...), `Gated`
+            (`chrono`) and `RecurrentLayer` (`return_sequences` ...).
 
     Example:
 
@@ -128,12 +128,12 @@ class PeepholeLSTMCell(LSTMFamily):
 
 @register
 class PeepholeLSTM(RecurrentLayer):
-    """LSTM with peepholes: the gates see the cell state, which h shows only as far as o lets it.
+    """LSTM with peepholes: the gates see the whole cell state, even what `o` hides from `h`.
 
         i, f = s(W x + U h' + p * c' + b)
         g = tanh(W x + U h' + b)
         c = f * c' + i * g
-        o = s(W x + U h' + p * c + b),  which sees the new c
+        o = s(W x + U h' + p * c + b),  with the new c
         h = o * tanh(c)
 
     Gers, Schraudolph & Schmidhuber 2002, "Learning precise timing with LSTM recurrent networks".
@@ -142,14 +142,14 @@ class PeepholeLSTM(RecurrentLayer):
 
     Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
 
-    The right choice where the time between events has to be measured or produced exactly.
+    Choose it where the network has to measure or produce the time between events exactly.
 
     Args:
         units: Size of the output.
         unit_forget_bias: Whether the bias of the forget gate begins at one.
-        **kwargs: As `RecurrentCell` (`dropout`, `recurrent_dropout`, `zoneout`, initializers ...), `Gated` (`chrono`)
-            and `RecurrentLayer` (`return_sequences` ...). The peepholes p have the initializer, regularizer and
-            constraint of the recurrent kernel.
+        **kwargs: Arguments of `RecurrentCell` (`dropout`, `recurrent_dropout`, `zoneout`, initializers ...), `Gated`
+            (`chrono`) and `RecurrentLayer` (`return_sequences` ...). The peepholes p take the initializer, regularizer
+            and constraint of the recurrent kernel.
 
     Example:
 
@@ -193,27 +193,27 @@ class LayerNormLSTMCell(LSTMFamily):
 
 @register
 class LayerNormLSTM(RecurrentLayer):
-    """LSTM with layer normalization: what enters the gates keeps its scale, however long the sequence.
+    """LSTM with layer normalization: the inputs of the gates keep their scale, however long the sequence.
 
         i, f, o, g = s, s, s, tanh of LN(W x) + LN(U h') + b
         c = f * c' + i * g
         h = o * tanh(LN(c))
 
-    LN(W x) and LN(U h') are each over the four gates together; c is carried as it is, not normalised.
+    LN(W x) and LN(U h') each normalise the four gates together; c is carried on without normalization.
     Ba, Kiros & Hinton 2016, "Layer normalization", arXiv 1607.06450.
 
     Parameters: `4 n (d + n + 1) + 18 n` for d features and n units. States: `h` and `c`, `(batch, units)` each.
 
     Fast path: in a `tf.function` on a CPU, one compiled loop, for training too.
 
-    The right choice where an LSTM learns slowly or not stably, as with long sequences and small batches.
+    Choose it where an LSTM learns slowly or unstably, as with long sequences and small batches.
 
     Args:
         units: Size of the output.
-        epsilon: Is added to the variance, a positive number.
+        epsilon: A positive number that is added to the variance.
         unit_forget_bias: Whether the bias of the forget gate begins at one.
-        **kwargs: As `RecurrentCell` (`dropout`, `recurrent_dropout`, `zoneout`, initializers ...), `Gated` (`chrono`)
-            and `RecurrentLayer` (`return_sequences` ...).
+        **kwargs: Arguments of `RecurrentCell` (`dropout`, `recurrent_dropout`, `zoneout`, initializers ...), `Gated`
+            (`chrono`) and `RecurrentLayer` (`return_sequences` ...).
 
     Example:
 

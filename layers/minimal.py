@@ -1,4 +1,4 @@
-"""Gated recurrences without the state in their gates, so that they run in parallel over time."""
+"""Gated recurrences whose gates do not see the state, so that they run in parallel over time."""
 
 from keras import ops
 
@@ -27,7 +27,7 @@ class MinGRUCell(Gated, LinearRecurrentCell):
 
 @register
 class MinGRU(RecurrentLayer):
-    """Minimal GRU: the gate does not see the state, so that the recurrence is linear in it.
+    """Minimal GRU: the gate does not see the state, so the recurrence is linear in it.
 
         z = sigmoid(W_z x + b_z)
         h~ = g(W x + b),  g(v) = v + 0.5 if v >= 0 else sigmoid(v)
@@ -40,12 +40,13 @@ class MinGRU(RecurrentLayer):
     Fast path: in a `tf.function` on a CPU, one compiled loop, for training too; on a GPU and on PyTorch, all time steps
     at once.
 
-    The right choice where speed counts and the order of neighbouring steps little; in stacks of several layers.
+    Choose it where speed counts and the order of neighbouring steps matters little, in stacks of several layers.
 
     Args:
         units: Size of the output.
-        **kwargs: As `RecurrentCell` (`dropout`, `zoneout`, initializers ...), `Gated` (`chrono`) and `RecurrentLayer`
-            (`return_sequences` ...). There is no recurrent kernel, hence no `recurrent_dropout`.
+        **kwargs: Arguments of `RecurrentCell` (`dropout`, `zoneout`, initializers ...), `Gated` (`chrono`) and
+            `RecurrentLayer` (`return_sequences` ...). The cell has no recurrent kernel, so `recurrent_dropout` must be
+            0.
 
     Example:
 
@@ -73,7 +74,7 @@ class MinLSTMCell(Gated, LinearRecurrentCell):
 
 @register
 class MinLSTM(RecurrentLayer):
-    """Minimal LSTM: the gates do not see the state and are normalised to a sum of 1.
+    """Minimal LSTM: the gates do not see the state, and are normalised to add up to 1.
 
         f = sigmoid(W_f x + b_f)
         i = sigmoid(W_i x + b_i)
@@ -87,12 +88,13 @@ class MinLSTM(RecurrentLayer):
     Fast path: in a `tf.function` on a CPU, one compiled loop, for training too; on a GPU and on PyTorch, all time steps
     at once.
 
-    The right choice where `MinGRU` is; the second gate sometimes steadies training.
+    Choose it where `MinGRU` fits; the second gate sometimes steadies training.
 
     Args:
         units: Size of the output.
-        **kwargs: As `RecurrentCell` (`dropout`, `zoneout`, initializers ...), `Gated` (`chrono`) and `RecurrentLayer`
-            (`return_sequences` ...). There is no recurrent kernel, hence no `recurrent_dropout`.
+        **kwargs: Arguments of `RecurrentCell` (`dropout`, `zoneout`, initializers ...), `Gated` (`chrono`) and
+            `RecurrentLayer` (`return_sequences` ...). The cell has no recurrent kernel, so `recurrent_dropout` must be
+            0.
 
     Example:
 

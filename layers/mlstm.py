@@ -1,4 +1,4 @@
-"""mLSTM of the xLSTM: a matrix as memory, which runs over many time steps at once."""
+"""mLSTM of the xLSTM: its memory is a matrix, and it computes many time steps at once."""
 
 import math
 
@@ -10,9 +10,9 @@ from .recurrence import RecurrentCell, RecurrentLayer, affine, register
 from .slstm import log_sigmoid
 
 CHUNK = 64
-"""How many time steps are computed at once: the work for each grows with them, the number of matrices kept shrinks."""
+"""Time steps computed at once. More of them mean more work for each, and fewer matrices to keep."""
 NEVER = -1e9
-"""Logarithm of a weight that is zero."""
+"""Stands for the logarithm of a zero weight."""
 
 
 @register
@@ -33,7 +33,7 @@ class MLSTMCell(Gated, RecurrentCell):
 
     @property
     def state_size(self):
-        """Sizes of the states `C`, by head, then entry of the value, then entry of the key; of `n`; and of `m`."""
+        """Sizes of the states `C` (ordered by head, entry of the value, entry of the key), `n` and `m`."""
         return [self.heads * self.width * self.width, self.units, self.heads]
 
     def build(self, input_shape):
@@ -46,7 +46,7 @@ class MLSTMCell(Gated, RecurrentCell):
             self.gate_bias = self.add_bias("gate_bias", (2 * self.heads,))
 
     def project(self, inputs):
-        """Query, key, value and output gate, each of size `units`; input and forget gate, each of size `heads`."""
+        """Query, key, value and output gate with size `units`, then input and forget gate with size `heads`."""
         q, k, v, o = stacked_maps(inputs, self.kernel, self.bias, 4)
         i, f = stacked_maps(inputs, self.gate_kernel, self.gate_bias, 2)
         return q, k / math.sqrt(self.width), v, o, i, f
@@ -68,7 +68,7 @@ class MLSTMCell(Gated, RecurrentCell):
         return h, (ops.reshape(C, (-1, self.state_size[0])), ops.reshape(n, (-1, self.units)), m)
 
     def by_head(self, scalar):
-        """A number for each head, to be multiplied with its matrix."""
+        """One number per head, shaped to multiply the head's matrix."""
         return ops.reshape(scalar, (-1, self.heads, 1, 1))
 
     def parallel(self, sequences, states):
@@ -81,14 +81,14 @@ class MLSTMCell(Gated, RecurrentCell):
         return ops.concatenate(outputs, axis=1), states
 
     def steps(self, projected, C, n, m):
-        """Several time steps at once, as attention to all before and to the memory: what `step` gives one by one.
+        """Several time steps at once, as attention to earlier steps and to the memory; equals `step` one by one.
 
         With b_t the sum of log(sigmoid(f~)) up to step t, a_t = i~_t - b_t and g_t = max(m_0, a_1, ..., a_t), so that
         m_t = b_t + g_t, the memory after step t is
 
             C_t = exp(m_0 - g_t) C_0 + sum over s <= t of exp(a_s - g_t) v_s k_s^T
 
-        and n_t the same without v. Only the last C_t is computed, the others only as far as queries see them.
+        and n_t is the same without v. The method computes only the last C_t; of the others, only what the queries see.
         """
         q, k, v, o, i, f = projected
         time = q.shape[1]
@@ -117,28 +117,28 @@ class MLSTMCell(Gated, RecurrentCell):
 
 
 def stacked_maps(inputs, kernel, bias, count):
-    """Affine maps whose weights are stacked, each on its own, as splitting the result would copy it."""
+    """Affine maps with stacked weights, each computed on its own, because splitting the result would copy it."""
     biases = [None] * count if bias is None else ops.split(bias, count)
     return [affine(inputs, *weights) for weights in zip(ops.split(kernel, count, axis=-1), biases, strict=True)]
 
 
 def exp_minus(m):
-    """`exp(-m)`, within the range of float32."""
+    """`exp(-m)`, limited to the range of float32."""
     return ops.exp(ops.minimum(-m, 80.0))
 
 
 def transposed(x):
-    """The matrices in the last two axes, transposed."""
+    """Transposes the matrices in the last two axes."""
     return ops.swapaxes(x, -1, -2)
 
 
 def swapped(x):
-    """From `(batch, time, heads, width)` to `(batch, heads, time, width)`, or back."""
+    """Swaps `(batch, time, heads, width)` and `(batch, heads, time, width)`."""
     return ops.swapaxes(x, 1, 2)
 
 
 def running_max(x):
-    """The largest entry so far, along the last of three axes: after k rounds each has seen the 2^k before it."""
+    """The largest entry so far along the last of three axes. After k rounds, each entry has seen the 2^k before it."""
     distance = 1
     while distance < x.shape[2]:
         seen = ops.maximum(x[:, :, distance:], x[:, :, :-distance])
@@ -148,7 +148,7 @@ def running_max(x):
 
 
 def unless_past(steps, dtype):
-    """What is added to the logarithm of weights, so that no step sees a later one: a `(steps, steps)` matrix."""
+    """A `(steps, steps)` matrix to add to the logarithm of weights, so that no step sees a later one."""
     step = ops.arange(steps)
     return ops.cast(step > ops.expand_dims(step, 1), dtype) * NEVER
 
@@ -157,30 +157,30 @@ def unless_past(steps, dtype):
 class MLSTM(RecurrentLayer):
     """mLSTM of the xLSTM: every head stores pairs of key and value in a matrix and reads them with a query.
 
-        q, k, v, o~ = W x + b, for every head of width D; k divided by sqrt(D)
-        i~, f~ = W x + b, one number for every head
+        q, k, v, o~ = W x + b for every head of width D, k divided by sqrt(D)
+        i~, f~ = W x + b, one number per head
         m = max(log(sigmoid(f~)) + m', i~)
         i = exp(i~ - m),  f = exp(log(sigmoid(f~)) + m' - m)
         C = f C' + i v k^T
         n = f n' + i k
         h = sigmoid(o~) * (C q) / max(|n . q|, exp(-m))
 
-    `n` normalises; `m` is the logarithm of the scale of `C` and `n`, so that no exponential overflows. No gate sees
-    the state. Beck et al. 2024, "xLSTM: Extended Long Short-Term Memory", arXiv 2405.04517.
+    `n` normalises. `m` is the logarithm of the scale of `C` and `n`, which keeps exponentials from overflowing. No gate
+    sees the state. Beck et al. 2024, "xLSTM: Extended Long Short-Term Memory", arXiv 2405.04517.
 
-    Parameters: `4 n (d + 1) + 2 heads (d + 1)` for d features and n units. States: `C`, `(batch, heads * D * D)`, by
-    head, then entry of v, then entry of k; `n`, `(batch, units)`; `m`, `(batch, heads)`.
+    Parameters: `4 n (d + 1) + 2 heads (d + 1)` for d features and n units. States: `C`, `(batch, heads * D * D)`,
+    ordered by head, entry of v, entry of k; `n`, `(batch, units)`; `m`, `(batch, heads)`.
 
-    Fast path: everywhere, in a `tf.function` or not, chunks of time steps at once. With a mask, or where the number of
-    time steps is not known, step by step, which keeps a matrix for every time step for the gradient.
+    Fast path: everywhere, in a `tf.function` or not, chunks of time steps at once. With a mask, or an unknown number of
+    time steps, the layer goes step by step and keeps a matrix for every time step for the gradient.
 
-    The right choice where many things must be stored and looked up, as in associative recall.
+    Choose it where the network must store and look up many things, as in associative recall.
 
     Args:
         units: Size of the output.
-        heads: Into how many groups the units are divided, a divisor of `units`; more heads have smaller matrices.
-        **kwargs: As `RecurrentCell` (`dropout`, initializers ...), `Gated` (`chrono`) and `RecurrentLayer`
-            (`return_sequences` ...). There is no recurrent kernel, hence no `recurrent_dropout`, and no zoneout.
+        heads: Number of groups of units, a divisor of `units`. More heads mean smaller matrices.
+        **kwargs: Arguments of `RecurrentCell` (`dropout`, initializers ...), `Gated` (`chrono`) and `RecurrentLayer`
+            (`return_sequences` ...). The cell has no recurrent kernel, so `recurrent_dropout` and `zoneout` must be 0.
 
     Example:
 

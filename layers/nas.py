@@ -1,4 +1,4 @@
-"""The recurrent cell that a search found."""
+"""The recurrent cell that neural architecture search found."""
 
 from keras import ops
 
@@ -35,7 +35,7 @@ class NASRNNCell(RecurrentCell):
 
 @register
 class NASRNN(RecurrentLayer):
-    """The cell that neural architecture search found for language models, as a tree of eight branches.
+    """The cell that neural architecture search found for language models: a tree with eight branches.
 
         x_k = W_k x,  m_k = U_k h' + b_k
         a_k = x_k + m_k for k = 0 to 7, but a_3 = x_3 * m_3
@@ -52,12 +52,12 @@ class NASRNN(RecurrentLayer):
 
     Fast path: in a `tf.function` on a CPU, one compiled loop, for training too.
 
-    The right choice for language models where an LSTM of twice the weights and time would be one.
+    Choose it for language models where an LSTM with twice the weights and time would be an option.
 
     Args:
         units: Size of the output.
-        **kwargs: As `RecurrentCell` (`dropout`, `recurrent_dropout`, `zoneout`, initializers ...) and `RecurrentLayer`
-            (`return_sequences` ...).
+        **kwargs: Arguments of `RecurrentCell` (`dropout`, `recurrent_dropout`, `zoneout`, initializers ...) and
+            `RecurrentLayer` (`return_sequences` ...).
 
     Example:
 

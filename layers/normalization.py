@@ -9,7 +9,7 @@ from .products import repeated
 def layer_norm(v, gamma, beta, epsilon):
     """`gamma * (v - mean) / sqrt(variance + epsilon) + beta` over the last axis, with the biased variance.
 
-    Mean and variance are computed in float32 at least.
+    Computes mean and variance in float32 or wider.
     """
     wide = ops.cast(v, keras.backend.result_type(v.dtype, "float32"))
     centred = wide - ops.mean(wide, axis=-1, keepdims=True)

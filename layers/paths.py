@@ -1,12 +1,12 @@
-"""How a layer walks over time: which paths there are, and which one is taken.
+"""How a layer runs over time: the paths, and which one it takes.
 
 - `loop`: the loop that Keras runs for its own layers, step by step. Every cell has it, on every backend.
-- `compiled`: on the TensorFlow backend and a CPU, a loop that XLA compiles as one piece, and whose gradient is the
-  reverse recurrence (`tensorflow_loop.py`).
+- `compiled`: on the TensorFlow backend and a CPU, a loop that XLA compiles as one piece. Its gradient is the reverse
+  recurrence (`tensorflow_loop.py`).
 - `parallel`: all time steps at once, for cells whose recurrence is linear in the state (`scan.py`).
 - `fused`: the kernel that the backend has for this cell on a GPU.
 
-`choose` knows which is fastest, from measurements (`benchmarks/RESULTS.md`); `use` decides otherwise.
+`choose` takes the fastest path, known from measurements (`benchmarks/RESULTS.md`). `use` overrides it.
 """
 
 import contextlib
@@ -21,8 +21,8 @@ from .scan import takes_open_time
 
 PATHS = ("loop", "compiled", "parallel", "fused")
 NARROW, LONG = 4, 64
-"""With so many times more units than features, and so many time steps, every cell trains faster compiled, though its
-inputs are projected twice."""
+"""With at least NARROW times as many units as features, and LONG time steps, every cell trains faster compiled, even
+though that projects its inputs twice."""
 
 _wanted = contextvars.ContextVar("path", default=(None, None))
 _few_lengths = contextvars.ContextVar("few lengths", default=False)
@@ -34,10 +34,10 @@ def use(path, otherwise=None):
 
     Args:
         path: One of `PATHS`.
-        otherwise: The path of layers that cannot take it; None for an error.
+        otherwise: The path for layers that cannot take it. None: they raise an error.
 
     Raises:
-        ValueError: If there is no such path. A layer that cannot take it raises it when it is called.
+        ValueError: If the path is unknown. A layer that cannot take the path raises it when called.
 
     Example:
 
@@ -62,9 +62,9 @@ def use(path, otherwise=None):
 
 @contextlib.contextmanager
 def few_lengths():
-    """Within this context sequences of open length are known to come in few lengths, as batches padded to them do.
+    """Declares that within this context sequences of open length come in few lengths, as padded batches do.
 
-    Then it pays to compile a loop for each of them, which else is done for layers with a static number of time steps.
+    It then pays to compile a loop for each length; otherwise only layers with a static number of time steps do so.
     """
     token = _few_lengths.set(True)
     try:
@@ -77,15 +77,15 @@ def run(layer, sequences, states, mask, noise, training):
     """Runs the cell of a layer over time.
 
     Args:
-        layer: The layer, for its cell and its settings.
+        layer: The layer, which has the cell and the settings.
         sequences: Tensor of shape `(batch, time, features)`.
         states: List of tensors of shape `(batch, size)`.
         mask: Tensor of shape `(batch, time)`, or None.
-        noise: What zoneout drew, of shape `(batch, time, units)`, or None.
+        noise: Booleans that zoneout drew, of shape `(batch, time, units)`, or None.
         training: Whether dropout acts.
 
     Returns:
-        Tuple `(last_output, outputs, new_states)`; without `return_sequences`, `outputs` is not to be used.
+        Tuple `(last_output, outputs, new_states)`; without `return_sequences`, do not use `outputs`.
     """
     wanted, otherwise = _wanted.get()
     path = wanted or choose(layer, sequences, mask, training)

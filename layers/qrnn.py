@@ -14,7 +14,7 @@ class QRNNCell(Gated, LinearRecurrentCell):
     """One time step of `QRNN`, which gives the equations and arguments.
 
     The state `pending` holds what the inputs so far will add to the maps of the next `kernel_size - 1` time steps, the
-    next one first: its size does not depend on the number of features, which a cell knows only when it is built.
+    next one first. Its size does not depend on the number of features, which a cell knows only once it is built.
     """
 
     parallel_of_open_time = False
@@ -28,7 +28,7 @@ class QRNNCell(Gated, LinearRecurrentCell):
 
     @property
     def state_size(self):
-        """Sizes of the states `c` and `pending`, the second only if the kernel sees more than one time step."""
+        """Sizes of the states `c` and, if the kernel sees more than one time step, `pending`."""
         return [self.units, (self.kernel_size - 1) * 3 * self.units][: self.kernel_size]
 
     def build(self, input_shape):
@@ -86,21 +86,22 @@ class QRNN(RecurrentLayer):
         c = f * c' + (1 - f) * z
         h = o * c
 
-    Bradbury et al. 2016, "Quasi-Recurrent Neural Networks", arXiv 1611.01576. Its own zoneout is that of `c`.
+    Bradbury et al. 2016, "Quasi-Recurrent Neural Networks", arXiv 1611.01576. The paper's zoneout is that of `c`.
 
     Parameters: `3 k n d + 3 n` for a kernel over k time steps, d features and n units. States: `c`, `(batch, units)`,
-    and, for k > 1, `pending`, `(batch, (k - 1) * 3 * units)`: what inputs already seen add to the next k - 1 steps.
+    and, for k > 1, `pending`, `(batch, (k - 1) * 3 * units)`: what the inputs so far add to the next k - 1 steps.
 
     Fast path: in a `tf.function` on a CPU, one compiled loop, for training too; on a GPU and on PyTorch, all time steps
     at once.
 
-    The right choice for text and other series of many features, in which neighbouring steps belong together.
+    Choose it for text and other series with many features, in which neighbouring steps belong together.
 
     Args:
         units: Size of the output.
         kernel_size: Number k of time steps that the gates see.
-        **kwargs: As `RecurrentCell` (`dropout`, `zoneout`, initializers ...), `Gated` (`chrono`) and `RecurrentLayer`
-            (`return_sequences` ...). There is no recurrent kernel, hence no `recurrent_dropout`.
+        **kwargs: Arguments of `RecurrentCell` (`dropout`, `zoneout`, initializers ...), `Gated` (`chrono`) and
+            `RecurrentLayer` (`return_sequences` ...). The cell has no recurrent kernel, so `recurrent_dropout` must be
+            0.
 
     Example:
 

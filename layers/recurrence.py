@@ -1,8 +1,8 @@
-"""What every recurrent cell and layer of this package stands on.
+"""The base of every recurrent cell and layer in this package.
 
 A cell states its equations once, in two parts: `project`, all that does not depend on the state, and `step`, the rest.
-From these come the Keras cell (`RecurrentCell.call`) and, with a class of two lines, the Keras layer
-(`RecurrentLayer`). How a layer walks over time is chosen in `paths.py`.
+These give the Keras cell (`RecurrentCell.call`) and, with a class of two lines, the Keras layer (`RecurrentLayer`).
+`paths.py` chooses how a layer runs over time.
 """
 
 import inspect
@@ -20,30 +20,31 @@ register = keras.saving.register_keras_serializable("keras_recurrent")
 
 
 class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
-    """A recurrent cell: one time step of a recurrence. Subclasses give `step`, and what differs from the defaults.
+    """A recurrent cell: one time step of a recurrence. Subclasses define `step`, and what differs from the defaults.
 
-    The defaults make a cell whose gates are affine maps of the input `x` and of the previous hidden state `h`: weights
-    `kernel` of shape `(features, gates * units)`, `recurrent_kernel` of `(units, gates * units)` and `bias`.
+    The defaults make a cell whose gates are affine maps of the input `x` and the previous hidden state `h`, with the
+    weights `kernel` of shape `(features, gates * units)`, `recurrent_kernel` of shape `(units, gates * units)` and
+    `bias`.
 
     Args:
         units: Size of the output, a positive integer.
-        dropout: Rate at which features of the input are dropped, the same ones at every time step, in [0, 1).
-        recurrent_dropout: Rate at which units of the previous hidden state are dropped before they enter the recurrent
-            kernel, the same ones at every time step (Gal & Ghahramani 2016, arXiv 1512.05287), in [0, 1).
-        zoneout: Rate at which units keep their previous state, drawn anew at every time step (Krueger et al. 2016,
-            arXiv 1606.01305), in [0, 1); or one rate for each state of the cell. Without training, the expectation.
-        use_bias: Whether the maps have a bias.
-        kernel_initializer: Of the input kernel.
-        recurrent_initializer: Of the recurrent kernel.
-        bias_initializer: Of the bias.
-        kernel_regularizer: Of the input kernel.
-        recurrent_regularizer: Of the recurrent kernel.
-        bias_regularizer: Of the bias.
-        kernel_constraint: Of the input kernel.
-        recurrent_constraint: Of the recurrent kernel.
-        bias_constraint: Of the bias.
-        seed: Of dropout and zoneout.
-        **kwargs: `name`, `dtype`, `trainable`, as for every Keras layer.
+        dropout: Rate in [0, 1) at which features of the input are dropped, the same ones at every time step.
+        recurrent_dropout: Rate in [0, 1) at which units of the previous hidden state are dropped before they enter the
+            recurrent kernel, the same ones at every time step (Gal & Ghahramani 2016, arXiv 1512.05287).
+        zoneout: Rate in [0, 1) at which units keep their previous state, drawn anew at every time step (Krueger et al.
+            2016, arXiv 1606.01305); or one rate for each state of the cell. Inference takes the expectation.
+        use_bias: Whether the affine maps have a bias.
+        kernel_initializer: Initializer for the input kernel.
+        recurrent_initializer: Initializer for the recurrent kernel.
+        bias_initializer: Initializer for the bias.
+        kernel_regularizer: Regularizer for the input kernel.
+        recurrent_regularizer: Regularizer for the recurrent kernel.
+        bias_regularizer: Regularizer for the bias.
+        kernel_constraint: Constraint for the input kernel.
+        recurrent_constraint: Constraint for the recurrent kernel.
+        bias_constraint: Constraint for the bias.
+        seed: Seed for dropout and zoneout.
+        **kwargs: `name`, `dtype` and `trainable`, as in every Keras layer.
 
     Raises:
         ValueError: If `units` is not a positive integer, or a rate is outside [0, 1).
@@ -54,13 +55,13 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     float32_states = False
     """Whether the state stays in float32 in mixed precision."""
     zoneout_states = 1
-    """How many of the states, from the first, zoneout can keep."""
+    """Number of states, counted from the first, that zoneout can keep."""
     compiled_training = False
-    """Whether training is faster where XLA compiles the whole loop; see `paths.py`."""
+    """Whether training is faster when XLA compiles the whole loop; see `paths.py`."""
     parallel_everywhere = False
-    """Whether the path over all time steps at once is the fastest on a CPU too."""
+    """Whether the parallel path is the fastest on a CPU too."""
     parallel_of_open_time = False
-    """Whether that path needs no static number of time steps itself, but for the scan in it."""
+    """Whether only the scan in the parallel path, and nothing else in it, needs a static number of time steps."""
 
     def __init__(
         self,
@@ -100,11 +101,11 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.recurrent_mask = self._dropout_mask = self._recurrent_dropout_mask = None
 
-    # What a cell is: its states, its weights, its equations.
+    # The cell itself: its states, its weights, its equations.
 
     @property
     def state_size(self):
-        """Sizes of the states, each of shape `(batch, size)`; the first is what Keras calls the hidden state."""
+        """Sizes of the states, each of shape `(batch, size)`. Keras calls the first one the hidden state."""
         return [self.units]
 
     @property
@@ -120,34 +121,34 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         self.bias = self.add_bias("bias", (width,)) if self.use_bias else None
 
     def project(self, inputs):
-        """All that does not depend on the state, from inputs of shape `(batch, ..., features)`: `x W + b`."""
+        """Computes all that does not depend on the state, from inputs of shape `(batch, ..., features)`: `x W + b`."""
         return affine(inputs, self.kernel, self.bias)
 
     def step(self, projected, *states):
         """One time step.
 
         Args:
-            projected: What `project` gave for this time step.
+            projected: The result of `project` for this time step.
             *states: Tensors of shape `(batch, size)`, one for each entry of `state_size`.
 
         Returns:
-            Tuple `(output, new_states)`: a tensor of shape `(batch, units)`, and a tuple like `states`.
+            Tuple `(output, new_states)`: a tensor of shape `(batch, units)`, and a tuple shaped like `states`.
         """
         raise NotImplementedError
 
-    # What equations are written with.
+    # Building blocks of equations.
 
     def recur(self, h, kernel=None):
-        """`h U`, after variational dropout of `h` while training, in the dtype of the state."""
+        """`h U` in the dtype of the state; in training, after variational dropout of `h`."""
         return ops.cast(matmul(self.drop(h), self.recurrent_kernel if kernel is None else kernel), self.state_dtype)
 
     def drop(self, h):
-        """The previous hidden state in the precision of the weights, after variational dropout while training."""
+        """The previous hidden state in the precision of the weights; in training, after variational dropout."""
         h = ops.cast(h, self.compute_dtype)
         return h if self.recurrent_mask is None else h * self.recurrent_mask
 
     def add_kernel(self, name, shape, initializer=None, **kwargs):
-        """A weight under the initializer, regularizer and constraint of the input kernel."""
+        """Adds a weight with the initializer, regularizer and constraint of the input kernel."""
         return self.add_weight(
             shape=shape,
             name=name,
@@ -158,7 +159,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         )
 
     def add_recurrent(self, name, shape, initializer=None, **kwargs):
-        """A weight under the initializer, regularizer and constraint of the recurrent kernel."""
+        """Adds a weight with the initializer, regularizer and constraint of the recurrent kernel."""
         return self.add_weight(
             shape=shape,
             name=name,
@@ -169,7 +170,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         )
 
     def add_bias(self, name, shape, initializer=None, **kwargs):
-        """A weight under the initializer, regularizer and constraint of the bias."""
+        """Adds a weight with the initializer, regularizer and constraint of the bias."""
         return self.add_weight(
             shape=shape,
             name=name,
@@ -179,10 +180,10 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             **kwargs,
         )
 
-    # What Keras asks of a cell.
+    # The protocol of a Keras cell.
 
     def call(self, inputs, states, training=False):
-        """One time step, as `keras.layers.RNN` and `StackedRNNCells` ask for it.
+        """One time step, as `keras.layers.RNN` and `StackedRNNCells` call it.
 
         Args:
             inputs: Tensor of shape `(batch, features)`.
@@ -202,8 +203,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
         Args:
             inputs: Tensor of shape `(batch, features)`.
-            states: List of tensors, in the dtype of `in_state_dtype`.
-            noise: What `draw_zoneout` drew for this time step, or None.
+            states: List of tensors, in the dtype of the state.
+            noise: Booleans that `draw_zoneout` drew for this time step, or None.
             training: Whether dropout acts.
         """
         self.recurrent_mask = self.get_recurrent_dropout_mask(inputs) if training else None
@@ -217,7 +218,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     @property
     def state_dtype(self):
-        """The dtype in which states are carried from step to step, and steps computed."""
+        """The dtype of the states between steps, and of the computation of a step."""
         half = self.compute_dtype in ("float16", "bfloat16")
         return "float32" if self.float32_states and half else self.compute_dtype
 
@@ -226,23 +227,23 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         return keras.tree.map_structure(lambda tensor: ops.cast(tensor, self.state_dtype), structure)
 
     def get_recurrent_dropout_mask(self, step_input):
-        """The mask of variational dropout, of shape `(batch, units)`, drawn once a sequence."""
+        """The mask of variational dropout, with shape `(batch, units)`, drawn once per sequence."""
         if not self.recurrent_dropout:
             return None
         shape = (ops.shape(step_input)[0], self.output_size)
         return super().get_recurrent_dropout_mask(ops.ones(shape, self.compute_dtype))
 
     def get_initial_state(self, batch_size=None):
-        """States of zeros, a list of tensors of shape `(batch_size, size)`."""
+        """A list of zero tensors of shape `(batch_size, size)`."""
         return [ops.zeros((batch_size, size), dtype=self.compute_dtype) for size in self.state_size]
 
     def get_config(self):
-        """All arguments, so that the cell can be made again."""
+        """All arguments, from which `from_config` makes the cell again."""
         return {**super().get_config(), **{name: _plain(getattr(self, name)) for name in arguments(type(self))}}
 
 
 class RecurrentLayer(keras.layers.RNN):
-    """A layer that runs a cell over time; a subclass names its `cell_class` and is otherwise empty.
+    """A layer that runs a cell over time. A subclass names its `cell_class` and is otherwise empty.
 
     It takes the arguments of its cell and those of `keras.layers.RNN`: `return_sequences`, `return_state`,
     `go_backwards`, `stateful`, `unroll`, `zero_output_for_mask`, `activity_regularizer`, `name`, `dtype`, `trainable`.
@@ -250,7 +251,7 @@ class RecurrentLayer(keras.layers.RNN):
     Call arguments:
         sequences: Tensor of shape `(batch, time, features)`.
         initial_state: List of tensors of shape `(batch, size)`, one for each state of the cell.
-        mask: Boolean tensor of shape `(batch, time)`; where it is false, the states stay as they are.
+        mask: Boolean tensor of shape `(batch, time)`. Where it is false, the states do not change.
         training: Whether dropout and zoneout act.
     """
 
@@ -291,7 +292,7 @@ class RecurrentLayer(keras.layers.RNN):
         self.input_spec = keras.layers.InputSpec(ndim=3)
 
     def build(self, sequences_shape, initial_state_shape=None):
-        """Makes the weights of the cell, for sequences of shape `(batch, time, features)`."""
+        """Makes the cell's weights, for sequences of shape `(batch, time, features)`."""
         check_unroll(self, sequences_shape)
         super().build(sequences_shape, initial_state_shape)
 
@@ -317,12 +318,12 @@ class RecurrentLayer(keras.layers.RNN):
 
     @classmethod
     def from_config(cls, config):
-        """The layer that a configuration of `get_config` describes."""
+        """Makes the layer that a configuration from `get_config` describes."""
         return cls(**config)
 
 
 class ClassSignature:
-    """What `help` shows for a class, and not for its instances, whose signature is that of a call."""
+    """The signature that `help` shows for a class, but not for its instances, which have the signature of a call."""
 
     def __init__(self, signature):
         self.signature = signature
@@ -344,7 +345,7 @@ def affine(inputs, kernel, bias=None):
 
 
 def arguments(cell_class):
-    """The names of all arguments that a cell class takes, `units` first, without those of every Keras layer."""
+    """The names of all arguments that a cell class takes, `units` first, without those that every Keras layer takes."""
     names = {}
     for base in cell_class.__mro__[: cell_class.__mro__.index(RecurrentCell) + 1]:
         if "__init__" in vars(base):
@@ -357,7 +358,7 @@ def arguments(cell_class):
 
 
 def clone(initializer):
-    """A copy of an initializer, for one that has no seed draws the same numbers each time it is called."""
+    """A copy of an initializer. One without a seed draws the same numbers each time it is called."""
     return initializer.clone() if isinstance(initializer, keras.initializers.Initializer) else initializer
 
 
@@ -369,7 +370,7 @@ def _plain(value):
 
 
 def _layer_signature(cell_arguments):
-    """The signature that `help` shows for a layer: the arguments of its cell, then its own."""
+    """The signature that `help` shows for a layer: the arguments of its cell, followed by its own."""
     own = inspect.signature(RecurrentLayer.__init__).parameters.values()
     keyword_only = [parameter for parameter in own if parameter.kind is parameter.KEYWORD_ONLY]
     keyword_arguments = [parameter for parameter in own if parameter.kind is parameter.VAR_KEYWORD]

@@ -11,9 +11,9 @@ from .scan import linear_scan
 SHARPNESS = 8
 """The constant c of the paper."""
 RADII = (0.9, 0.999)
-"""Between which `a` begins, where its gate is open."""
+"""The range of `a` at the start, where its gate is open."""
 STEEPEST = 1000
-"""The largest gradient of the root, which is infinite where nothing is forgotten."""
+"""Bound on the gradient of the root, which is infinite where the cell forgets nothing."""
 
 
 @register
@@ -45,11 +45,11 @@ class RGLRUCell(LinearRecurrentCell):
         )
 
     def start_blocks(self, shape, dtype=None):
-        """Every block as the initializer of kernels gives it."""
+        """Draws each block by itself with the kernel initializer."""
         return ops.stack([clone(self.kernel_initializer)(shape[1:], dtype=dtype) for _ in range(shape[0])])
 
     def project(self, inputs):
-        """The input of the state, and what the gates see of it."""
+        """The input to the state, and the inputs to the gates."""
         x = inputs if self.projection is None else affine(inputs, self.projection)
         blocks = ops.split(x, self.blocks, axis=-1)
         gates = [ops.split(affine(block, self.gate_kernel[k]), 2, axis=-1) for k, block in enumerate(blocks)]
@@ -86,24 +86,24 @@ class RGLRU(RecurrentLayer):
         a = exp(-8 r * softplus(L))
         h = a * h' + sqrt(1 - a^2) * (i * x)
 
-    Without a state from before, `h = i * x` at the first time step. W_r and W_i are block-diagonal; where d is not n, x
-    is the input after a map without bias. At the start `a` lies in (0.9, 0.999) where r = 1. De et al. 2024,
+    Without an initial state, `h = i * x` at the first time step. W_r and W_i are block-diagonal. Where d is not n, x is
+    the input after a linear map without bias. At the start, `a` lies in (0.9, 0.999) where r = 1. De et al. 2024,
     "Griffin: Mixing Gated Linear Recurrences with Local Attention for Efficient Language Models", arXiv 2402.19427.
 
-    Parameters: `2 n^2 / blocks + 3 n` for n units, and `d n` more if there are d features and d is not n.
+    Parameters: `2 n^2 / blocks + 3 n` for n units, and `d n` more if the number of features d is not n.
     States: `h`, `(batch, units)`, and `started`, `(batch, 1)`: 0 before the first time step, 1 after it.
 
     Fast path: in a `tf.function` on a CPU, one compiled loop, for training too; on a GPU and on PyTorch, all time steps
     at once.
 
-    The right choice in deep stacks for long text or signals, between layers that mix the units.
+    Choose it for deep stacks on long text or signals, between layers that mix the units.
 
     Args:
         units: Size of the output.
-        blocks: Into how many groups of units the gates' maps are divided, a divisor of `units`; more have fewer
-            weights.
-        **kwargs: As `RecurrentCell` (`dropout`, `zoneout`, initializers ...) and `RecurrentLayer` (`return_sequences`
-            ...). Zoneout keeps `h`. There is no recurrent kernel, hence no `recurrent_dropout`.
+        blocks: Number of blocks in the gates' kernels, a divisor of `units`. More blocks mean fewer weights.
+        **kwargs: Arguments of `RecurrentCell` (`dropout`, `zoneout`, initializers ...) and `RecurrentLayer`
+            (`return_sequences` ...). Zoneout keeps `h`. The cell has no recurrent kernel, so `recurrent_dropout` must
+            be 0.
 
     Example:
 
@@ -129,6 +129,6 @@ def root(x):
 
 
 def start_parameter(shape, dtype=None):
-    """L, so that `exp(-8 softplus(L))` is uniform between `RADII`."""
+    """Draws L so that `exp(-8 softplus(L))` is uniform between `RADII`."""
     log_a = ops.log(keras.random.uniform(shape, *RADII, dtype=dtype))
     return ops.log(ops.expm1(-log_a / SHARPNESS))

@@ -1,4 +1,4 @@
-"""Linear recurrences, all time steps at once."""
+"""Linear recurrences over all time steps at once."""
 
 import contextlib
 import contextvars
@@ -11,15 +11,15 @@ _scan = contextvars.ContextVar("scan", default=None)
 def linear_scan(a, b, h, product=ops.multiply, conjugate=lambda a: a):
     """`h_t = a_t * h_(t-1) + b_t` for all t, by doubling: after k rounds each step has seen the 2^k steps before it.
 
-    That takes about log2(time) rounds over whole tensors (Hillis & Steele 1986). The gradient is the same recurrence
-    backwards in time, so that no round is kept for it.
+    This takes about log2(time) rounds over whole tensors (Hillis & Steele 1986). The gradient is the same recurrence
+    backwards in time, so no round need be kept for it.
 
     Args:
         a: Tensor of shape `(batch, time, size)`, with a static number of time steps; or `(1, 1, size)`.
         b: Tensor of shape `(batch, time, size)`.
         h: The state before the first step, `(batch, size)`.
-        product: What `*` means: associative, and linear in each argument.
-        conjugate: Of a complex number; `product` with it is the adjoint of `product`.
+        product: The meaning of `*`, associative and linear in each argument.
+        conjugate: Conjugates `a`, so that multiplying by the result is the adjoint of multiplying by `a`.
 
     Returns:
         `h_t` for every t, of shape `(batch, time, size)`.
@@ -48,13 +48,13 @@ def linear_scan(a, b, h, product=ops.multiply, conjugate=lambda a: a):
 
 
 def takes_open_time():
-    """Whether the number of time steps may be open."""
+    """Whether the scan takes an open number of time steps."""
     return _scan.get() is not None
 
 
 @contextlib.contextmanager
 def scanned_by(function):
-    """Within this context another function `(a, b, product)` computes it, without a gradient and for any time."""
+    """Within this context another function `(a, b, product)` computes the scan, without a gradient and for any time."""
     token = _scan.set(function)
     try:
         yield

@@ -33,12 +33,12 @@ class UGRNN(RecurrentLayer):
 
     Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
 
-    The right choice where a simple RNN forgets too soon and a GRU is too large; deep stacks of it train well.
+    Choose it where a simple RNN forgets too soon and a GRU is too large; deep stacks of it train well.
 
     Args:
         units: Size of the output.
-        **kwargs: As `RecurrentCell` (`dropout`, `recurrent_dropout`, `zoneout`, initializers ...), `Gated` (`chrono`)
-            and `RecurrentLayer` (`return_sequences` ...).
+        **kwargs: Arguments of `RecurrentCell` (`dropout`, `recurrent_dropout`, `zoneout`, initializers ...), `Gated`
+            (`chrono`) and `RecurrentLayer` (`return_sequences` ...).
 
     Example:
 
@@ -68,7 +68,7 @@ class MGUCell(Gated, RecurrentCell):
 
 @register
 class MGU(RecurrentLayer):
-    """Minimal gated unit: a GRU whose one gate both overwrites the memory and resets it for the candidate.
+    """Minimal gated unit: a GRU whose single gate both overwrites the memory and resets it for the candidate.
 
         f = s(W x + U h' + b)
         h = (1 - f) * h' + f * tanh(W x + U (f * h') + b)
@@ -79,12 +79,12 @@ class MGU(RecurrentLayer):
 
     Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
 
-    The right choice where a GRU would do and has to be smaller by a third.
+    Choose it where a GRU would do and has to be smaller by a third.
 
     Args:
         units: Size of the output.
-        **kwargs: As `RecurrentCell` (`dropout`, `recurrent_dropout`, `zoneout`, initializers ...), `Gated` (`chrono`)
-            and `RecurrentLayer` (`return_sequences` ...).
+        **kwargs: Arguments of `RecurrentCell` (`dropout`, `recurrent_dropout`, `zoneout`, initializers ...), `Gated`
+            (`chrono`) and `RecurrentLayer` (`return_sequences` ...).
 
     Example:
 

@@ -1,4 +1,4 @@
-"""sLSTM of the xLSTM: exponential gates, and memory that is mixed within heads."""
+"""sLSTM of the xLSTM: exponential gates, and memory mixed within heads."""
 
 from keras import ops
 
@@ -8,11 +8,11 @@ from .products import matmul
 from .recurrence import RecurrentCell, RecurrentLayer, register
 
 SMALLEST = 1e-30
-"""The normaliser is at least this: it is 0 where all input gates so far were below the range of float32."""
+"""Lower bound of the normaliser, which is 0 where all input gates so far were below the range of float32."""
 
 
 def log_sigmoid(x):
-    """`log(sigmoid(x))`, also of numbers so far below zero that TensorFlow Lite's own becomes minus infinity."""
+    """`log(sigmoid(x))`, finite even for numbers so low that TensorFlow Lite's own gives minus infinity."""
     return (x - ops.abs(x)) / 2 - ops.log1p(ops.exp(-ops.abs(x)))
 
 
@@ -40,7 +40,7 @@ class SLSTMCell(Gated, RecurrentCell):
         self.bias = self.add_bias("bias", (4 * self.units,)) if self.use_bias else None
 
     def recur(self, h):
-        """`R h` for all gates, each head from its own units."""
+        """`R h` for all gates; each head sees its own units."""
         heads = ops.split(self.drop(h), self.heads, axis=-1)
         gates = [matmul(head, self.recurrent_kernel[k]) for k, head in enumerate(heads)]
         stacked = ops.concatenate([ops.reshape(of_head, (-1, 4, of_head.shape[-1] // 4)) for of_head in gates], axis=-1)
@@ -68,7 +68,7 @@ class SLSTM(RecurrentLayer):
         n = f * n' + i
         h = sigmoid(o~) * c / n
 
-    `n` normalises; `m` is the logarithm of the scale of `c` and `n`, so that no exponential overflows.
+    `n` normalises. `m` is the logarithm of the scale of `c` and `n`, which keeps exponentials from overflowing.
     Beck et al. 2024, "xLSTM: Extended Long Short-Term Memory", arXiv 2405.04517.
 
     Parameters: `4 n d + 4 n^2 / heads + 4 n` for d features and n units. States: `h`, `c`, `n`, `m`, each
@@ -76,13 +76,13 @@ class SLSTM(RecurrentLayer):
 
     Fast path: in a `tf.function` on a CPU, one compiled loop; in training if `units >= 4 * features` and time >= 64.
 
-    The right choice where an LSTM is, if what counts comes late and must displace what was stored before.
+    Choose it where an LSTM fits, if important inputs come late and must displace what was stored before.
 
     Args:
         units: Size of the output.
-        heads: Into how many groups the units are divided, a divisor of `units`; more heads have fewer weights.
-        **kwargs: As `RecurrentCell` (`dropout`, `zoneout`, initializers ...), `Gated` (`chrono`) and `RecurrentLayer`
-            (`return_sequences` ...). Zoneout keeps `h` alone.
+        heads: Number of groups of units, a divisor of `units`. More heads mean fewer weights.
+        **kwargs: Arguments of `RecurrentCell` (`dropout`, `zoneout`, initializers ...), `Gated` (`chrono`) and
+            `RecurrentLayer` (`return_sequences` ...). Zoneout keeps `h` alone.
 
     Example:
 

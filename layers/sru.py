@@ -1,4 +1,4 @@
-"""SRU: gates that see the state unit by unit, and a highway around them."""
+"""SRU: each gate sees its own unit's state, and a highway leads around the gates."""
 
 import math
 
@@ -32,7 +32,7 @@ class SRUCell(Gated, RecurrentCell):
         self.bias = self.add_bias("bias", (2 * n,), self.start_bias) if self.use_bias else None
 
     def start_bias(self, shape, dtype=None):
-        """How the biases of both gates begin."""
+        """Initial values of the biases of both gates."""
         n = self.units
         of_f = (
             self.bias_initializer if self.chrono is None else chrono_initializer(("f",), self.memory_gates, self.chrono)
@@ -40,7 +40,7 @@ class SRUCell(Gated, RecurrentCell):
         return ops.concatenate([of_f((n,), dtype=dtype), ops.full((n,), self.highway_bias, dtype)])
 
     def project(self, inputs):
-        """The candidate, what the gates see of the input, and the highway."""
+        """The candidate, the inputs to the gates, and the highway."""
         candidate, f, r = ops.split(affine(inputs, self.kernel), 3, axis=-1)
         gates = ops.concatenate([f, r], axis=-1)
         gates = gates if self.bias is None else gates + self.bias
@@ -58,7 +58,7 @@ class SRUCell(Gated, RecurrentCell):
 
 @register
 class SRU(RecurrentLayer):
-    """Simple recurrent unit: the gates see the state unit by unit, and a highway leads the input past them.
+    """Simple recurrent unit: each gate sees its own unit's state, and a highway leads the input past the gates.
 
         x~ = W x
         f = sigmoid(W_f x + v_f * c' + b_f)
@@ -73,13 +73,13 @@ class SRU(RecurrentLayer):
 
     Fast path: in a `tf.function` on a CPU, one compiled loop, for training too.
 
-    The right choice in stacks of many layers of the same width, above all for text.
+    Choose it for stacks of many layers of the same width, above all on text.
 
     Args:
         units: Size of the output.
-        highway_bias: Where `b_r` begins; negative lets the input pass at first.
-        **kwargs: As `RecurrentCell` (`dropout`, `zoneout`, initializers ...), `Gated` (`chrono`) and `RecurrentLayer`
-            (`return_sequences` ...). Zoneout keeps `c`.
+        highway_bias: Initial value of `b_r`. A negative value lets the input pass at first.
+        **kwargs: Arguments of `RecurrentCell` (`dropout`, `zoneout`, initializers ...), `Gated` (`chrono`) and
+            `RecurrentLayer` (`return_sequences` ...). Zoneout keeps `c`.
 
     Example:
 

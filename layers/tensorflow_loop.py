@@ -1,8 +1,8 @@
-"""The loop over time on the TensorFlow backend, compiled by XLA as one piece, with its gradient.
+"""The loop over time on the TensorFlow backend, which XLA compiles as one piece, with its gradient.
 
-Backwards it is the reverse recurrence: the states and matrix products of all time steps are kept, and the rest of each
-step is computed again and differentiated. XLA runs a loop on one core, so every core gets its part
-of the batch. XLA compiles anew for each shape, so the number of time steps must be static, or one of few.
+The gradient is the reverse recurrence: the loop keeps the states and matrix products of all time steps, then computes
+the rest of each step again and differentiates it. XLA runs a loop on one core, so every core gets its part of the
+batch. XLA compiles anew for each shape, so the number of time steps must be static, or one of few.
 """
 
 import contextlib
@@ -16,13 +16,13 @@ from .keras_private import backend
 from .products import MATRIX_FEATURES, computed_by
 
 PARTS = os.cpu_count() or 1
-"""Into how many parts a batch is divided."""
+"""Number of parts into which a batch is divided."""
 
 _loops = weakref.WeakKeyDictionary()
 
 
 def in_graph():
-    """Whether a graph is being traced, so that a compilation is paid once and used often."""
+    """Whether a graph is being traced, which pays for a compilation once and uses it often."""
     return not tf.executing_eagerly()
 
 
@@ -42,7 +42,7 @@ def run(layer, sequences, states, mask, noise, training):
 
 
 def _loop_of(layer, training, optional):
-    """The compiled loop of a layer for such inputs, made once."""
+    """The compiled loop of a layer for such inputs; it is made once."""
     key = (training, layer.return_sequences, layer.zero_output_for_mask, layer.cell.compute_dtype)
     key += tuple(tensor is not None for tensor in optional)
     loops = _loops.setdefault(layer.cell, {})
@@ -52,7 +52,7 @@ def _loop_of(layer, training, optional):
 
 
 def _differentiable(loop, training, optional):
-    """`(sequences, *states, *weights) -> (outputs, *states)`, whose gradient is the compiled reverse loop."""
+    """`(sequences, *states, *weights) -> (outputs, *states)`, with the compiled reverse loop as its gradient."""
 
     @tf.custom_gradient
     def function(sequences, *tensors):
@@ -86,19 +86,19 @@ class _Loop:
         self.backward = tf.function(self._backward, jit_compile=True, autograph=False)
 
     def _forward(self, part, keep, optional, sequences, states, weights):
-        """Walks from the first time step to the last.
+        """Runs from the first time step to the last.
 
         Args:
             part: Number of the part of the batch.
             keep: Whether to keep what `backward` needs.
-            optional: Those of mask, noise, dropout mask and recurrent dropout mask that are present.
+            optional: The mask, noise, dropout mask and recurrent dropout mask, those that are present.
             sequences: Tensor of shape `(batch, time, features)`.
             states: Tuple of tensors of shape `(batch, size)`.
             weights: Tuple of the cell's weights.
 
         Returns:
-            Tuple `((outputs, *states), history)`; history is a tuple of `(batch, time, size)`, one for each state and
-            then one for each matrix product of a step.
+            Tuple `((outputs, *states), history)`; history is a tuple of tensors `(batch, time, size)`, one for each
+            state and then one for each matrix product of a step.
         """
         rows = _Rows(sequences, part)
         states = [rows.of(state) for state in states]
@@ -123,10 +123,10 @@ class _Loop:
         return (outputs, *carried[1:]), tuple(buffers)
 
     def _backward(self, part, optional, sequences, states, weights, history, upstream):
-        """Walks from the last time step to the first, through the gradients of all that `_forward` was given.
+        """Runs from the last time step to the first, and computes the gradients of all inputs of `_forward`.
 
         Returns:
-            Tuple `((gradient of the sequences, *of the states), gradients of the weights)`.
+            Tuple `((gradient of the sequences, *gradients of the states), gradients of the weights)`.
         """
         rows = _Rows(sequences, part)
         states = [rows.of(state) for state in states]
@@ -159,7 +159,7 @@ class _Loop:
         return (d_sequences, *d_carried[1:]), tuple(d_weights)
 
     def _step(self, rows, time, optional, sequences, weights, carried, x=None):
-        """One time step: the output and the states that follow the output and the states before."""
+        """One time step: the new output and states, from the previous ones."""
         cell, given = self.cell(), iter(optional)
         mask, noise, dropout, recurrent_dropout = [next(given) if there else None for there in self.present]
         x = rows.at(sequences, time) if x is None else x
@@ -178,7 +178,7 @@ class _Loop:
 
 @contextlib.contextmanager
 def _dropout_masks(cell, *masks):
-    """Within this context the cell drops what these masks say."""
+    """Within this context the cell applies these dropout masks."""
     outside = cell._dropout_mask, cell._recurrent_dropout_mask
     try:
         cell._dropout_mask, cell._recurrent_dropout_mask = masks
@@ -189,7 +189,7 @@ def _dropout_masks(cell, *masks):
 
 @contextlib.contextmanager
 def _recorded_products():
-    """Within this context matrix products are appended to the list that it gives."""
+    """Within this context every matrix product is appended to the list that the context gives."""
     products = []
 
     def product(x, kernel):
@@ -217,7 +217,7 @@ def _replayed_products(products):
 
 
 def _repeated(weight, rows):
-    """A weight in each row by a matrix product, so that its gradient is one too, at which XLA is fast."""
+    """Repeats a weight in each row by a matrix product, whose gradient is also one; XLA is fast at these."""
     if len(rows.shape) != 2:
         return weight
     mean = tf.fill([tf.shape(rows)[0], MATRIX_FEATURES], tf.constant(1 / MATRIX_FEATURES, weight.dtype))
@@ -234,18 +234,18 @@ class _Rows:
         self.steps = sequences.shape[1] if sequences.shape[1] is not None else tf.shape(sequences)[1]
 
     def of(self, tensor):
-        """These rows of a tensor of shape `(batch, ...)`."""
+        """Selects these rows of a tensor of shape `(batch, ...)`."""
         rows = tf.slice(tensor, [self.start] + [0] * (len(tensor.shape) - 1), [self.size, *tensor.shape[1:]])
         return self._known(rows, tensor.shape[1:])
 
     def at(self, tensor, time):
-        """These rows at one time step of a tensor of shape `(batch, time, ...)`."""
+        """Selects these rows at one time step of a tensor of shape `(batch, time, ...)`."""
         rest = list(tensor.shape[2:])
         rows = tf.slice(tensor, [self.start, time] + [0] * len(rest), [self.size, 1, *rest])
         return self._known(tf.reshape(rows, [self.size, *rest]), rest)
 
     def _known(self, rows, rest):
-        """The same tensor with its static shape, as a loop needs it."""
+        """The same tensor with its static shape, which a loop needs."""
         rows.set_shape([self.size if isinstance(self.size, int) else None, *rest])
         return rows
 

@@ -1,4 +1,4 @@
-"""Zoneout: units that keep their previous state at random time steps (Krueger et al. 2016, arXiv 1606.01305)."""
+"""Zoneout: units keep their previous state at random time steps (Krueger et al. 2016, arXiv 1606.01305)."""
 
 import itertools
 
@@ -9,10 +9,10 @@ from .checks import invalid, rate
 
 
 def check_zoneout(cell, zoneout):
-    """The rate, or the list of rates with one for each state that zoneout can keep.
+    """The rate, or the list of rates, one for each state that zoneout can keep.
 
     Raises:
-        ValueError: If a rate is outside [0, 1), or there is not one for each state.
+        ValueError: If a rate is outside [0, 1), or the number of rates differs from that of the states.
     """
     if not isinstance(zoneout, list | tuple):
         zoneout = rate(cell, "zoneout", zoneout)
@@ -30,7 +30,7 @@ def check_zoneout(cell, zoneout):
 
 
 def draw_zoneout(cell, shape):
-    """Which units keep their state: booleans of shape `(*shape, units of these states)`, or None without zoneout."""
+    """Draws which units keep their state: booleans of shape `(*shape, units of these states)`; None without zoneout."""
     sizes, rates = _sizes_and_rates(cell)
     if not any(rates):
         return None
@@ -44,10 +44,10 @@ def draw_zoneout(cell, shape):
 
 
 def draw_zoneout_for_one_step(cell, inputs):
-    """The same for a cell that a foreign loop, or nobody, calls again and again.
+    """The same for a single call of a cell, from a foreign loop or from none.
 
     Raises:
-        ValueError: In a loop of JAX, where no random numbers can be drawn.
+        ValueError: In a loop of JAX, which cannot draw random numbers.
     """
     rates = _sizes_and_rates(cell)[1]
     if any(rates) and keras.backend.backend() == "jax":
@@ -63,7 +63,7 @@ def draw_zoneout_for_one_step(cell, inputs):
 
 
 def zone_out(cell, old, new, keep):
-    """The new states, with old ones where `keep` is true; if `keep` is None, the expectation of that."""
+    """The new states, with old ones where `keep` is true; if `keep` is None, their expectation."""
     sizes, rates = _sizes_and_rates(cell)
     if not any(rates):
         return list(new)

@@ -50,35 +50,35 @@ class RowsData(DataSection):
     }
 
     source: Literal["digits", "tfds", "idx"] = "digits"
-    """scikit-learn's digits, MNIST by TensorFlow Datasets, or idx files."""
+    """Source of the images: scikit-learn's digits, MNIST through TensorFlow Datasets, or idx files."""
     path: FullPath | None = None
-    """Folder of the four idx files, gzipped or not."""
+    """Folder with the four idx files, gzipped or not."""
     data_dir: FullPath | None = None
-    """Folder of TensorFlow Datasets; null for its own default."""
+    """Folder where TensorFlow Datasets keeps its data; null takes its own default."""
     validation: PositiveInt = 180
-    """Training images held out for validation, the shares of the digits kept."""
+    """Number of training images held out for validation, stratified by digit; a tenth of scikit-learn's digits."""
     test: PositiveInt = 360
-    """Images held out for the test, where the source has no test split."""
+    """Number of images held out for the test, stratified by digit, where the source has no test split."""
     split_seed: NonNegativeInt = 0
-    """Of the splits and of the pairs; apart from training.seed, so that every run is scored on the same rows."""
+    """Seed of the splits and the pairs. It is separate from training.seed, so that every run has the same test rows."""
     limit: PositiveInt | None = None
-    """Use that many training images only (a short trial); null for all."""
+    """Number of training images to use, for a short trial; null uses all."""
     layout: Literal["rows", "pixels", "permuted"] = "rows"
-    """A time step is a row, or a pixel, or a pixel in permuted order."""
+    """What a time step is: a row, a pixel, or a pixel in a fixed permuted order."""
     permutation_seed: NonNegativeInt = 0
-    """Of the fixed permutation."""
+    """Seed of the fixed permutation."""
     pairs: bool = False
-    """Two digits side by side, with two labels."""
+    """Puts two digits side by side, with two labels."""
     pairs_per_image: PositiveInt = 2
-    """How often each training image stands in a pair, on either side."""
+    """Number of pairs that each training image joins on the left, and again on the right."""
     rotation: Annotated[float, Field(ge=0, le=45)] = 0.0
-    """Training images are turned by up to that many degrees."""
+    """Largest random rotation of a training image, in degrees each way; 0 leaves images as they are."""
     zoom: Annotated[float, Field(ge=0, le=0.5)] = 0.0
-    """... scaled by up to that share, each axis by itself."""
+    """Largest random scaling of a training image, as a share of its side, separately for each axis."""
     shear: Annotated[float, Field(ge=0, le=0.5)] = 0.0
-    """... slanted by up to that share."""
+    """Largest random shear of a training image, as a share of its side."""
     shift: NonNegativeFloat = 0.0
-    """... moved by up to that many pixels."""
+    """Largest random shift of a training image, in pixels each way."""
 
     @model_validator(mode="after")
     def _idx_has_a_path(self) -> RowsData:

@@ -24,8 +24,8 @@ from . import cli
 from .core.errors import DataError, UsageError, did_you_mean
 from .core.pipeline import Pipeline, Task
 from .runtime import tokens
+from .sequences.examples import Texts
 from .sources import opinions, texts, tfds, vectors
-from .stages.data import Split
 from .tasks.classification import baselines
 from .tasks.classification.data import LabelledData, hold_out
 from .tasks.text import baselines as of_texts
@@ -88,7 +88,7 @@ def load(config: TextConfig) -> LabelledTexts:
     )
 
 
-def _linear(config: TextConfig, train: Split, vocabulary: tuple[str, ...], classes: int) -> ngrams.Linear | None:
+def _linear(config: TextConfig, train: Texts, vocabulary: tuple[str, ...], classes: int) -> ngrams.Linear | None:
     if config.model.ngrams is None:
         return None
     data = config.data
@@ -129,9 +129,9 @@ def _natural(label: str) -> tuple[bool, float, str]:
     return (True, 0.0, label) if math.isnan(number) else (False, number, label)
 
 
-def _splits(data: TextData, source: texts.Texts, classes: list[str]) -> tuple[Split, Split, Split]:
+def _splits(data: TextData, source: texts.Texts, classes: list[str]) -> tuple[Texts, Texts, Texts]:
     numbers = {name: number for number, name in enumerate(classes)}
-    everything = Split(np.array(source.texts, dtype=object), np.array([numbers[label] for label in source.labels]))
+    everything = Texts(np.array(source.texts, dtype=object), np.array([numbers[label] for label in source.labels]))
     if source.splits is None:
         train, test = _hold_out(data, everything, data.test, key="data.test")
         return *_validation(data, train), test
@@ -147,12 +147,12 @@ def _splits(data: TextData, source: texts.Texts, classes: list[str]) -> tuple[Sp
     return *_validation(data, train), test
 
 
-def _validation(data: TextData, train: Split) -> tuple[Split, Split]:
+def _validation(data: TextData, train: Texts) -> tuple[Texts, Texts]:
     return _hold_out(data, train, data.validation, key="data.validation")
 
 
-def _hold_out(data: TextData, split: Split, share: float, key: str) -> tuple[Split, Split]:
-    """Splits off a share of the texts, in runs of neighbours."""
+def _hold_out(data: TextData, split: Texts, share: float, key: str) -> tuple[Texts, Texts]:
+    """Textss off a share of the texts, in runs of neighbours."""
     if data.neighbours == 1:
         return hold_out(split, round(share * len(split)), data.split_seed, f"{key}={share:g}")
     runs = np.arange(len(split)) // data.neighbours

@@ -28,7 +28,8 @@ def test_pyproject_lists_every_package():
 
 
 def test_the_root_package_imports_nothing():
-    code = "import sys; known = {*sys.modules}; import keras_recurrent as k; print(k.__version__, {*sys.modules} - known)"
+    code = "import sys; known = {*sys.modules}; import keras_recurrent as k"
+    code += "; print(k.__version__, {*sys.modules} - known)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.split(maxsplit=1) == [metadata.version("keras-recurrent"), "{'keras_recurrent'}\n"], done.stderr
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     Augment = Callable[[Any, tf.Tensor, tf.Tensor], tuple[Any, tf.Tensor]]
+
+Order = Literal["shuffled", "streams"]
+"""How the training goes through examples: in an order drawn anew in each epoch; or contiguously, each row of a batch
+going on where the same row of the batch before ended, for models that carry their state from batch to batch."""
 
 
 class Examples(Protocol):
@@ -24,16 +28,21 @@ class Examples(Protocol):
     @property
     def labels(self) -> Any: ...
 
+    @property
+    def order(self) -> Order: ...
+
     def __len__(self) -> int: ...
 
     def __getitem__(self, rows: Any, /) -> Examples: ...
 
-    def reader(self) -> Callable[[tf.Tensor], tuple[Any, tf.Tensor]]:
-        """A function, of TensorFlow operations, from row numbers `[batch]` to their inputs and labels."""
+    def reader(self) -> Callable[[tf.Tensor], tuple]:
+        """A function, of TensorFlow operations, from row numbers `[batch]` to their inputs and labels, and weights of
+        the labels if they have any.
+        """
         ...
 
     def lengths(self) -> np.ndarray | None:
-        """Time steps of each example; None if all have the same."""
+        """Time steps of each example, `[n]`, or `[n, several]` of its parts; None if all have the same."""
         ...
 
     def encoded(self, encoder: keras.Model, /) -> Examples:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from ..runtime import tokens
 from ..runtime.tokens import Level, Side
-from ..stages.data import padded
+from .padding import padded
 
 SPACES, SIGNS = r"[\p{Z}\p{Cc}\p{Cf}\s]+", r"([^\p{L}\p{M}\p{N}'\s])"
 AHEAD = {r"\x00": " ", "İ": "i\u0307", "Ì": "ì", "Í": "í", "Ĩ": "ĩ", "Į": "į"}

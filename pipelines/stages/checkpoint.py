@@ -17,6 +17,7 @@ import numpy as np
 
 from ..core import files
 from ..core.errors import DataError
+from .streams import carried
 
 LAST, BEST = "last.npz", "best.npz"
 
@@ -24,8 +25,9 @@ LAST, BEST = "last.npz", "best.npz"
 class Checkpoint(keras.callbacks.Callback):
     """Writes the last and the best epoch, and history.csv; goes on from the last one.
 
-    A checkpoint is one file, written whole: weights, random seeds, the optimizer's state, the rows of the history and
-    the counters of the other callbacks. Must stand last in the list of callbacks, so that it sees their final state.
+    A checkpoint is one file, written whole: weights, random seeds, the optimizer's state, the states that a model
+    carries from batch to batch, the rows of the history and the counters of the other callbacks. Must stand last in the
+    list of callbacks, so that it sees their final state.
 
     Args:
         folder: Where `last.npz` and `best.npz` go.
@@ -136,9 +138,10 @@ def assign(variables: list[keras.Variable], values: list[np.ndarray], path: Path
 
 
 def _state(model: keras.Model) -> list[keras.Variable]:
-    """All that training changes: weights and random seeds, and the optimizer's state."""
+    """All that training changes: weights and random seeds, the optimizer's state, and what is carried over batches."""
     metrics = {id(variable) for variable in model.metrics_variables}
-    return [v for v in model.variables if id(v) not in metrics] + list(model.optimizer.variables)
+    trained = [v for v in model.variables if id(v) not in metrics]
+    return trained + list(model.optimizer.variables) + carried(model)
 
 
 def _plain(value: Any) -> Any:

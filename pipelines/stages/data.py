@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.data import Examples
+from ..core.data import Examples, Order
 
 if TYPE_CHECKING:
     import keras
@@ -18,75 +18,54 @@ if TYPE_CHECKING:
 
 
 AHEAD = 4  # batches prepared while the model works on one
-ENCODED = 256  # texts that are encoded together
 WINDOW = 50  # batches whose examples are sorted by length together
-FINE, COARSE, LONG = 8, 64, 32
-"""Sequences are padded to a multiple of FINE steps, and those of more than LONG steps to one of COARSE."""
+COARSE = 8
+"""Examples of several lengths each are sorted by all but the last in steps of that size."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """Examples in memory: `inputs [n, ...]` as they come from the source, and integer `labels [n]` or `[n, positions]`.
-
-    Texts are an array of `str` objects; sequences of unequal length one of arrays.
-    """
+    """Examples in memory: `inputs [n, ...]` as they come from the source, and `labels [n]` or `[n, positions]`."""
 
     inputs: np.ndarray
     labels: np.ndarray
+    order: Order = "shuffled"
 
     def __len__(self) -> int:
         return len(self.inputs)
 
     def __getitem__(self, rows: np.ndarray | slice) -> Split:
-        return Split(self.inputs[rows], self.labels[rows])
+        return Split(self.inputs[rows], self.labels[rows], self.order)
 
     def reader(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-        """Gathers rows; those of unequal length are padded with zeros."""
+        """Gathers rows."""
         import tensorflow as tf
 
-        inputs, labels = _as_tensor(self.inputs), tf.constant(self.labels)
-        ragged = isinstance(inputs, tf.RaggedTensor)
+        inputs, labels = tf.constant(self.inputs), tf.constant(self.labels)
+        return lambda rows: (tf.gather(inputs, rows), tf.gather(labels, rows))
 
-        def read(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            x = tf.gather(inputs, rows)
-            return (padded(x) if ragged else x), tf.gather(labels, rows)
-
-        return read
-
-    def lengths(self) -> np.ndarray | None:
-        """Of each example; None if the inputs are one array."""
-        return np.array([len(row) for row in self.inputs]) if self.inputs.dtype == object else None
+    def lengths(self) -> None:
+        """All have the same length."""
 
     def encoded(self, encoder: keras.Model) -> Split:
-        """Texts as ids, without the zeros at their ends."""
-        import tensorflow as tf
-
-        rows: list[np.ndarray] = []
-        for start in range(0, len(self), ENCODED):
-            outputs = encoder(tf.constant(self.inputs[start : start + ENCODED].tolist())).numpy()
-            rows += [row[:length] for row, length in zip(outputs, np.count_nonzero(outputs, axis=1), strict=True)]
-        return Split(as_objects(rows), self.labels)
-
-
-def as_objects(rows: list) -> np.ndarray:
-    """Rows of unequal length as an array of objects, whatever their lengths."""
-    array = np.empty(len(rows), object)
-    array[:] = rows
-    return array
+        """What the encoder makes of the inputs."""
+        return Split(encoder.predict(self.inputs, verbose=0), self.labels, self.order)
 
 
 def training_batches(
     split: Examples, batch_size: int, seed: int, epochs: range, augment: Augment | None = None
 ) -> tf.data.Dataset:
-    """All batches of the given epochs, one after the other; each epoch holds every example once.
+    """All batches of the given epochs, one after the other.
 
     The order and the augmentation depend on the seed and the epoch's number alone, so that a resumed training sees what
-    an uninterrupted one would have seen. Examples are gathered batch by batch. Sequences of
-    unequal length are batched with others of similar length, and padded with zeros.
+    an uninterrupted one would have seen. Examples are gathered batch by batch.
+
+    Shuffled examples are all in each epoch, once; those of unequal length are batched with others of similar length.
+    Streams go on from batch to batch in every row, and in the same way in each epoch: see `in_streams`.
 
     Args:
         split: The training split.
-        batch_size: Examples a batch; the last one of an epoch may hold fewer.
+        batch_size: Examples a batch; the last one of an epoch may hold fewer, if they are shuffled.
         seed: Of the order.
         epochs: Which epochs, counted from 0.
         augment: Takes inputs and labels `[batch, ...]` and a seed `[2]`, returns changed ones.
@@ -96,18 +75,21 @@ def training_batches(
     lengths = split.lengths()
     with tf.device("CPU"):
         read, rows = split.reader(), tf.range(len(split), dtype=tf.int64)
+    streams = in_streams(len(split), batch_size) if split.order == "streams" else None
 
-    def batch(chosen: tf.Tensor, epoch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        x, y = read(chosen)
+    def batch(chosen: tf.Tensor, epoch: tf.Tensor) -> tuple:
+        x, y, *weights = read(chosen)
         if augment is not None:
             x, y = augment(x, y, tf.stack([tf.cast(seed, tf.int64), epoch * len(split) + chosen[0]]))
-        return x, y
+        return x, y, *weights
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         of_epoch = tf.stack([tf.cast(seed, tf.int64), epoch])
-        order = tf.random.experimental.stateless_shuffle(rows, seed=of_epoch)
-        if lengths is not None:
-            order = by_length(order, tf.constant(lengths), batch_size, of_epoch)
+        order = streams
+        if order is None:
+            order = tf.random.experimental.stateless_shuffle(rows, seed=of_epoch)
+            if lengths is not None:
+                order = by_length(order, tf.constant(buckets(lengths)), batch_size, of_epoch)
         batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
         return batches.map(lambda chosen: batch(chosen, epoch), num_parallel_calls=AHEAD)
 
@@ -115,6 +97,43 @@ def training_batches(
     options = tf.data.Options()
     options.autotune.enabled = False  # its waiting showed in the time of every epoch
     return batches.with_options(options)
+
+
+def steps_of_epoch(split: Examples, batch_size: int) -> int:
+    """Batches an epoch; of streams, which all have the same length, none is smaller than the others."""
+    return len(split) // batch_size if split.order == "streams" else -(-len(split) // batch_size)
+
+
+def in_streams(count: int, batch_size: int) -> np.ndarray:
+    """Row numbers by which each row of a batch goes on where the same row of the batch before ended.
+
+    The examples are cut into as many contiguous streams as a batch has rows; what is left over, less than a batch, is
+    not seen.
+
+    >>> in_streams(7, 2).reshape(-1, 2).tolist()  # a batch a line: rows 0 to 2, and beside them 3 to 5
+    [[0, 3], [1, 4], [2, 5]]
+    """
+    steps = count // batch_size
+    return np.arange(steps * batch_size).reshape(batch_size, steps).T.reshape(-1)
+
+
+def buckets(lengths: np.ndarray) -> np.ndarray:
+    """A number for each example, `[n]`, by which those of similar lengths come to stand side by side.
+
+    Args:
+        lengths: `[n]`, which is its own bucket; or `[n, several]`, by which examples are sorted coarsely in turn, each
+            in the opposite direction of the one before, so that neighbours differ in one of them at a time.
+    """
+    if lengths.ndim == 1:
+        return lengths
+    coarse = -(-lengths[:, :-1] // COARSE)
+    keys = [coarse[:, 0]]
+    for place in range(1, lengths.shape[1]):
+        column = coarse[:, place] if place < coarse.shape[1] else lengths[:, place]
+        keys.append(np.where(keys[-1] % 2 == 0, column, -column))
+    rank = np.empty(len(lengths), np.int64)
+    rank[np.lexsort(keys[::-1])] = np.arange(len(lengths))
+    return rank
 
 
 def by_length(order: tf.Tensor, lengths: tf.Tensor, batch_size: int, seed: tf.Tensor) -> tf.Tensor:
@@ -125,7 +144,7 @@ def by_length(order: tf.Tensor, lengths: tf.Tensor, batch_size: int, seed: tf.Te
 
     Args:
         order: Row numbers `[n]` in random order.
-        lengths: Of the examples, by row number.
+        lengths: Lengths or `buckets` of the examples, by row number.
         batch_size: Examples a batch.
         seed: `[2]`, of the order of the batches.
     """
@@ -141,32 +160,15 @@ def by_length(order: tf.Tensor, lengths: tf.Tensor, batch_size: int, seed: tf.Te
     return tf.concat([tf.reshape(whole, [-1]), rest], axis=0)
 
 
-def padded(rows: tf.RaggedTensor) -> tf.Tensor:
-    """Sequences of unequal length as one tensor, with zeros at the end, of one of few lengths.
-
-    A compiled layer is compiled anew for each length that it meets.
-    """
-    import tensorflow as tf
-
-    longest = tf.reduce_max(rows.row_lengths())
-    step = tf.where(longest <= LONG, tf.cast(FINE, tf.int64), tf.cast(COARSE, tf.int64))
-    return tf.pad(rows.to_tensor(), [[0, 0], [0, -longest % step]])
-
-
-def _as_tensor(inputs: np.ndarray) -> tf.Tensor | tf.RaggedTensor:
-    import tensorflow as tf
-
-    if inputs.dtype != object:
-        return tf.constant(inputs)
-    return tf.RaggedTensor.from_row_lengths(np.concatenate(inputs), [len(row) for row in inputs])
-
-
 def evaluation_batches(split: Examples, batch_size: int = 256) -> tf.data.Dataset:
-    """Batches in the split's own order; of sequences of unequal length, in the order of their lengths."""
+    """Batches in the split's own order, those of unequal length in the order of their lengths; or in streams."""
     import tensorflow as tf
 
     lengths = split.lengths()
-    rows = np.arange(len(split)) if lengths is None else np.argsort(lengths, kind="stable")
+    if split.order == "streams":
+        rows = in_streams(len(split), batch_size)
+    else:
+        rows = np.arange(len(split)) if lengths is None else np.argsort(buckets(lengths), kind="stable")
     batches = tf.data.Dataset.from_tensor_slices(rows).batch(batch_size)
     with tf.device("CPU"):
         read = split.reader()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 
 import keras
 import tensorflow as tf
@@ -16,10 +15,11 @@ from ..core.data import Data
 from ..core.errors import UsageError
 from ..core.pipeline import Run
 from .checkpoint import BEST, Checkpoint, assign, read
-from .data import evaluation_batches, training_batches
+from .data import evaluation_batches, steps_of_epoch, training_batches
 from .divergence import StopOnNaN
 from .encoding import encoded, with_encoder
 from .progress import ShowProgress
+from .streams import KeepStreams
 
 PLATEAU = {"factor": 0.2, "patience": 3}
 EXPONENTIAL_END = 0.01
@@ -31,13 +31,15 @@ def train(run: Run, data: Data, console: Console) -> None:
     The model is trained in the configured precision and kept in float32, which is what its weights are in any case.
 
     Raises:
+        UsageError: If there are fewer examples than rows of a batch, where each row is a stream.
         PipelineError: If the loss becomes NaN, or the folder can't be written.
         DataError: If a checkpoint is damaged.
     """
     keras.backend.clear_session()
     settings, task = run.config.training, run.pipeline.task()
     keras.utils.set_random_seed(settings.seed)
-    steps = math.ceil(len(data.train) / settings.batch_size)
+    _check_streams(data, settings.batch_size)
+    steps = steps_of_epoch(data.train, settings.batch_size)
     with strategy(settings.devices).scope():
         model = run.pipeline.build(run.config, data, settings.precision)
         model.compile(
@@ -60,6 +62,16 @@ def train(run: Run, data: Data, console: Console) -> None:
         final.save(temporary)
 
 
+def _check_streams(data: Data, batch_size: int) -> None:
+    splits = {"training": data.train, "validation": data.validation}
+    for name, split in splits.items():
+        if split.order == "streams" and len(split) < batch_size:
+            raise UsageError(
+                f"training.batch_size={batch_size}: each row of a batch is a stream of its own, and the {name} split "
+                f"has {len(split):,} pieces; take at most as many."
+            )
+
+
 def _fit(run: Run, data: Data, model: keras.Model, checkpoint: Checkpoint, progress: ShowProgress) -> None:
     settings = run.config.training
     epochs = range(checkpoint.epochs, settings.epochs)
@@ -67,7 +79,8 @@ def _fit(run: Run, data: Data, model: keras.Model, checkpoint: Checkpoint, progr
     encoder = run.pipeline.encoder(run.config, data)
     train, validation = (encoded(split, encoder) for split in (data.train, data.validation))
     batches = training_batches(train, settings.batch_size, settings.seed, epochs, augment)
-    validation_batches = evaluation_batches(validation, task.together)
+    streams = data.train.order == "streams"
+    validation_batches = evaluation_batches(validation, settings.batch_size if streams else task.together)
     run.note_start([device.name for device in tf.config.list_logical_devices()])
     with contextlib.closing(progress), paths.few_lengths():
         model.fit(
@@ -78,6 +91,7 @@ def _fit(run: Run, data: Data, model: keras.Model, checkpoint: Checkpoint, progr
             steps_per_epoch=progress.steps,
             callbacks=[
                 StopOnNaN(settings),
+                *([KeepStreams()] if streams else []),
                 *task.callbacks(run.config, data, validation_batches),
                 keras.callbacks.TensorBoard(run.path / "tensorboard", write_graph=False),
                 *checkpoint.counters,

@@ -5,7 +5,9 @@ import pytest
 
 from keras_recurrent.pipelines.core.errors import UsageError
 from keras_recurrent.pipelines.mnist_rows import RowsConfig, RowsData, load, pairs
-from keras_recurrent.pipelines.stages.data import Split, as_objects, evaluation_batches, training_batches
+from keras_recurrent.pipelines.sequences.examples import Sequences
+from keras_recurrent.pipelines.sequences.padding import as_objects
+from keras_recurrent.pipelines.stages.data import Split, evaluation_batches, training_batches
 from keras_recurrent.pipelines.tasks.classification.data import hold_out
 
 
@@ -40,7 +42,7 @@ def sequences():
     """103 sequences of very unequal length, of which each repeats its number; the label is the number too."""
     lengths = np.random.default_rng(0).integers(1, 150, 103)
     rows = [np.full(length, number + 1, np.int32) for number, length in enumerate(lengths)]
-    return Split(as_objects(rows), np.arange(103) + 1)
+    return Sequences(as_objects(rows), np.arange(103) + 1)
 
 
 def read(batches):
@@ -86,7 +88,7 @@ def test_the_order_of_sequences_depends_on_seed_and_epoch_alone(sequences, batch
 
 def test_sequences_are_padded_to_few_lengths():
     rows = [np.ones(length, np.int32) for length in range(1, 200)]
-    seen = read(training_batches(Split(as_objects(rows), np.ones(199, int)), 1, 0, range(1)))
+    seen = read(training_batches(Sequences(as_objects(rows), np.ones(199, int)), 1, 0, range(1)))
     for _, (length,), width in seen:
         step = 8 if length <= 32 else 64
         assert width == -(-length // step) * step

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from ...core.data import Data, Examples
+from ...core.data import Data, Examples, Order
 from ...sources.picture_files import Pictures
 from .feature_cache import FEATURES, FeatureCache
 
@@ -32,6 +32,7 @@ class CaptionedPictures:
     the features are kept that training reads instead of them, if their encoder never changes.
     """
 
+    order: ClassVar[Order] = "shuffled"
     pictures: Pictures
     rows: np.ndarray
     tokens: np.ndarray
@@ -102,6 +103,7 @@ class CaptionedPictures:
 class DecodedPictures:
     """A split whose inputs are pixels, decoded batch by batch."""
 
+    order: ClassVar[Order] = "shuffled"
     stored: CaptionedPictures
 
     def __len__(self) -> int:
@@ -157,6 +159,7 @@ class DecodedPictures:
 class KeptFeatures:
     """A split whose inputs are features `[n, rows, columns, channels]`, read from a file batch by batch."""
 
+    order: ClassVar[Order] = "shuffled"
     features: np.ndarray
     tokens: np.ndarray
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
-from ...core.data import Data
+from ...core.data import Data, Examples
 from ...core.errors import DataError, UsageError
-from ...stages.data import Split
+
+E = TypeVar("E", bound=Examples)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +29,7 @@ class LabelledData(Data):
             raise DataError("the training examples are all of one class; there is nothing to learn.")
 
 
-def hold_out(split: Split, count: int, seed: int, key: str) -> tuple[Split, Split]:
+def hold_out(split: E, count: int, seed: int, key: str) -> tuple[E, E]:
     """Splits off `count` examples, the shares of the classes kept (stratified): the rest, and what was held out.
 
     Raises:

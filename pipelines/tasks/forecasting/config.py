@@ -19,7 +19,7 @@ Quantile = Annotated[float, Field(gt=0, lt=1)]
 
 
 class SeriesSection(DataSection):
-    """Where the series come from, and what of them is forecast."""
+    """Where the series come from, and what is forecast."""
 
     only_for: ClassVar[dict[str, set[str]]] = {
         "path": {"csv", "yahoo"},
@@ -40,64 +40,67 @@ class SeriesSection(DataSection):
     }
 
     source: Literal["sample", "csv", "yahoo"] = "sample"
-    """Google's daily prices from matplotlib; CSV files; or Yahoo Finance (pip install "keras-recurrent[yahoo]")."""
+    """Source of the series: Google's daily prices from matplotlib's sample data, CSV files, or Yahoo Finance, which
+    needs `pip install "keras-recurrent[yahoo]"`."""
     path: FullPath | None = None
-    """The file, or the folder with one file a series; for yahoo the folder where downloads are kept."""
+    """CSV file, or folder with one file for each series; for yahoo, the folder that keeps the downloads."""
     date_column: str = "Date"
-    """Column with the dates, of any common form."""
+    """Column with the dates, in any common format; Yahoo's name by default."""
     series_column: str | None = None
-    """Column that says which series a row is of; null if each file is one."""
+    """Column that names the series of a row; null if each file holds one series."""
     date_format: str | None = None
-    """Of strptime, for dates of another form, or where day and month can't be told apart."""
+    """Format of the dates, as strptime takes it, where it is uncommon or leaves day and month ambiguous; null detects
+    it."""
     timezone: str | None = None
-    """Where dates with an offset are converted to, such as America/New_York; null for UTC."""
+    """Time zone, such as America/New_York, to which dates with an offset are converted; null takes UTC."""
     decimal: Literal[".", ","] = "."
-    """The sign before decimals."""
+    """Decimal separator."""
     thousands: Literal[",", ".", " ", "'"] | None = None
-    """What parts thousands; null for nothing."""
+    """Thousands separator; null for none."""
     encoding: str = "utf-8"
-    """Of the files."""
+    """Text encoding of the files."""
     missing: Literal["error", "drop", "ffill"] = "error"
-    """What is done about an empty cell or a missing date: refuse it, drop its row, or take the last earlier value."""
+    """What to do with an empty cell or a missing date: refuse it, drop its row, or fill in the last earlier value. The
+    default refuses, since the other two change the data."""
     tickers: tuple[str, ...] = ()
-    """As Yahoo writes them, such as AAPL."""
+    """Ticker symbols as Yahoo writes them, such as AAPL."""
     start: date = date(2010, 1, 1)
-    """The first day that is downloaded."""
+    """First day to download."""
     end: date | None = None
-    """The day after the last one; it must be given, so that a run can be repeated."""
+    """Day after the last one to download. It has no default, so that a run can be repeated."""
     adjusted: bool = False
-    """Whether all prices are adjusted for dividends, instead of `Adj Close` alone."""
+    """Whether to adjust all prices for dividends; otherwise `Adj Close` alone is."""
 
     targets: tuple[str, ...] | None = None
-    """Columns that are forecast; null for all."""
+    """Columns to forecast; null forecasts all."""
     target: Target = "level"
-    """What of them is learned: the `level`; the `log_return`, from which prices are rebuilt; the `direction`, a
-    probability that a step to come is above the last known value; or the `volatility`, the expected size (root mean
-    square) of the log return of each step to come."""
+    """What the network learns: the `level`; the `log_return`, from which the values are rebuilt; the `direction`, the
+    probability that a future step lies above the last known value; or the `volatility`, the expected size (root mean
+    square) of the log return of each future step."""
     features: tuple[Feature, ...] = ()
-    """What the network reads beside the targets."""
+    """Features that the network reads in addition to the targets."""
     positive: tuple[str, ...] = ()
-    """Columns that may hold positive numbers alone, beside those whose logarithm is taken."""
+    """Further columns that must hold positive numbers only; those whose logarithm is taken always must."""
     not_negative: tuple[str, ...] = ()
-    """Columns that may hold no negative numbers."""
+    """Columns that must not hold negative numbers."""
     window: PositiveInt = 60
-    """Known steps that the network reads."""
+    """Number of past steps that the network reads."""
     horizon: PositiveInt = 1
-    """Steps to forecast."""
+    """Number of steps to forecast."""
     season: PositiveInt = 1
-    """Steps of a season, such as 24 for hours; 1 for none."""
+    """Number of steps in a season, such as 24 for hourly data; 1 means no season."""
     validation: Share = 0.15
-    """Share of the dates that are for validation, the last ones before the test."""
+    """Share of the dates for validation: the last ones before the test."""
     test: Share = 0.15
-    """Share of the dates that are for the test, the last ones."""
+    """Share of the dates for the test: the last ones."""
     validation_from: NaiveDatetime | None = None
-    """First date of the validation, instead of the share."""
+    """First date of the validation; null takes the share."""
     test_from: NaiveDatetime | None = None
-    """First date of the test, instead of the share."""
+    """First date of the test; null takes the share."""
     until: NaiveDatetime | None = None
-    """Rows from that date on are left out; null takes all."""
+    """Date from which on rows are left out; null uses all rows."""
     stride: PositiveInt = 1
-    """One training window every so many steps."""
+    """Number of steps between the starts of training windows; 1 uses every window."""
 
     @property
     def before(self) -> int:
@@ -109,25 +112,26 @@ class ForecastModel(RecurrentModel):
     """How a window becomes a forecast."""
 
     level: Level = "last"
-    """What is taken off each window and put on its forecast, so that the network learns what a naive forecast misses:
-    the `last` value, that and the usual size of a change in the window (`walk`), the `mean` of the window, the
-    `seasonal` values of its last season, its mean and deviation (`revin`, Kim et al. 2022), or nothing but the mean of
-    the `training` part. A volatility has `mean` or `training`."""
+    """What is subtracted from each window and added to its forecast, so that the network learns only what a naive
+    forecast misses: the `last` value; that and the usual size of a change in the window (`walk`); the `mean` of the
+    window; the `seasonal` values of its last season; its mean and standard deviation (`revin`, Kim et al. 2022); or
+    the mean of the `training` part alone. A volatility takes `mean` or `training`."""
     segments: tuple[PositiveInt, ...] = (1,)
-    """Steps that the recurrence reads at once (Lin et al. 2023, arXiv 2308.11200); each must divide the window. With
-    several lengths, as many networks read the window, and the mean of their forecasts counts."""
+    """Number of steps that the recurrence reads at once (Lin et al. 2023, arXiv 2308.11200); it must divide the window.
+    Several lengths make as many networks, whose forecasts are averaged."""
     decoder: Literal["segments", "direct"] = "direct"
-    """From the last state to all steps: by one dense layer, or by a GRU, a segment a step."""
+    """How the last state becomes all steps: by one dense layer, or by a GRU with a segment a step."""
     final_dropout: Rate = 0.0
-    """Rate before the last layer."""
+    """Dropout rate before the last layer."""
     output: Literal["point", "quantiles", "gaussian", "student_t"] = "point"
-    """What is forecast: a number, quantiles, or a distribution, whose quantiles are given."""
+    """Form of the forecast: a number, quantiles, or a distribution, which is given as its quantiles."""
     quantiles: tuple[Quantile, ...] = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
-    """Which quantiles, rising, with 0.5 among them; if there are any."""
+    """Levels of the quantiles, in rising order, with 0.5 among them; unused for a point forecast."""
     calibrated: bool = False
-    """Whether quantiles are stretched so that on the validation as many values lie below each as its level says."""
+    """Whether to stretch the quantiles so that, on the validation split, the share of values below each equals its
+    level."""
     series_embedding: PositiveInt | None = None
-    """Numbers that stand for a series, learned and read at every step; null for none."""
+    """Size of a learned embedding of the series, read at every step; null for none."""
 
     @model_validator(mode="after")
     def _quantiles_rise(self) -> ForecastModel:
@@ -142,22 +146,21 @@ class ForecastTraining(Training):
     """How the forecasting network is fitted."""
 
     loss: Literal["mae", "mse", "huber"] = "mae"
-    """Of numbers (model.output point): the mean absolute or squared error, or the first beyond 1 and half of the
-    second below (Huber 1964). Quantiles have the pinball loss, distributions the negative log-likelihood, a volatility
-    QLIKE."""
+    """Loss of point forecasts: the mean absolute or squared error, or Huber's mixture of both (Huber 1964). Quantiles
+    always take the pinball loss, distributions the negative log-likelihood, a volatility QLIKE."""
 
 
 class ForecastEvaluation(Evaluation):
     """How forecasts are scored on the test split."""
 
     windows: PositiveInt = 1
-    """Consecutive parts of the test that are scored by themselves (a rolling-origin backtest)."""
+    """Number of consecutive parts of the test that are scored separately (a rolling-origin backtest)."""
     refit: bool = False
-    """Whether a network is trained anew for each part but the first, on all that was known before it."""
+    """Whether to train a new network for each part after the first, on all that was known before it."""
     theta_seconds: NonNegativeFloat = 30.0
-    """Most time for the Theta method, which takes every k-th window then; 0 leaves it out."""
+    """Time limit of the Theta baseline in seconds, which may then forecast only every k-th window; 0 leaves it out."""
     average: PositiveInt = 20
-    """Steps of the moving average among the baselines; as many as the window has, if that is shorter."""
+    """Number of steps of the moving-average baseline; at most the window."""
 
 
 class ForecastConfig(Config):

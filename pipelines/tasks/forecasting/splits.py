@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from ...core.data import Data
+from ...core.data import Data, Order
 from ...core.errors import DataError, UsageError
 from . import leaks
 from .calendar import minutes
@@ -60,6 +60,7 @@ class WindowExamples:
         names: Of the inputs that the model takes: `values`, and perhaps `minutes` and `series`.
     """
 
+    order: ClassVar[Order] = "shuffled"
     windows: Windows
     stack: Stack
     before: int

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from ...core.data import Examples
 from ...core.errors import DataError
-from ...stages.data import Split
 from ..classification import metrics
 from ..classification.data import LabelledData
 
@@ -214,7 +214,7 @@ def scale(decisions: np.ndarray, labels: np.ndarray) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=(-WIDEST_SCALE, WIDEST_SCALE), method="bounded").x))
 
 
-def _labels_seen(split: Split, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _labels_seen(split: Examples, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The rows whose class occurs in training, `[n]` bool, and the places of their classes among the known ones."""
     seen = np.isin(split.labels, known)
     return seen, np.searchsorted(known, split.labels[seen])

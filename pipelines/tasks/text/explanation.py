@@ -34,13 +34,14 @@ def weights(run: Run, texts: Sequence[str]) -> list[tuple[list[str], np.ndarray]
         )
     import keras
 
-    from ...stages.data import Split, as_objects
+    from ...sequences.examples import Texts
+    from ...sequences.padding import as_objects
     from ...stages.encoding import encoded, halves
     from .model import ATTENTION, SEQUENCE
 
     encoder, model = halves(run.model)
     inner = keras.Model(model.input, model.get_layer(ATTENTION if pooling == "attention" else SEQUENCE).output)
-    rows = encoded(Split(as_objects(list(texts)), np.zeros(len(texts))), encoder).inputs
+    rows = encoded(Texts(as_objects(list(texts)), np.zeros(len(texts))), encoder).inputs
     data = run.config.data
     explained = []
     for start in range(0, len(rows), BATCH):

@@ -135,14 +135,14 @@ def _shaded(words: list[str], weights: np.ndarray, level: str) -> str:
 
 def trace(run: Run, data: LabelledData, lengths: np.ndarray) -> Figure:
     """How the answer for some short texts evolves, token by token: each point is the answer to all tokens so far."""
-    from ...stages.data import Split
+    from ...sequences.examples import Texts
     from ...stages.encoding import encoded, halves
 
     encoder, model = halves(run.model)
     fitting = np.flatnonzero((lengths >= SHORTEST) & (lengths <= LONGEST))
     rows = (fitting if len(fitting) else np.argsort(lengths, kind="stable"))[:TRACED]
     figure, names = Figure(figsize=(11, 2.3 * len(rows)), layout="constrained"), [*map(literal, data.classes)]
-    ids = encoded(Split(data.test.inputs[rows], data.test.labels[rows]), encoder).inputs
+    ids = encoded(Texts(data.test.inputs[rows], data.test.labels[rows]), encoder).inputs
     for axes, row, numbers in zip(np.atleast_1d(figure.subplots(len(rows), 1)), rows, ids, strict=True):
         prefixes = tokens.padded([numbers[: end + 1] for end in range(len(numbers))])
         answers = model.predict(prefixes, batch_size=256, verbose=0)

@@ -8,7 +8,7 @@ from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import CountVectorizer
 
 from keras_recurrent.pipelines.core.errors import DataError
-from keras_recurrent.pipelines.stages.data import Split
+from keras_recurrent.pipelines.sequences.examples import Texts
 from keras_recurrent.pipelines.tasks.classification.data import LabelledData
 from keras_recurrent.pipelines.tasks.classification.metrics import classification
 from keras_recurrent.pipelines.tasks.text import baselines as text_baselines
@@ -32,7 +32,7 @@ def made(level, classes, seed=0, size=180):
     for label in labels:
         words = [*rng.choice(FILLERS[level], 6), *rng.choice(OPINIONS[level][label], rng.integers(1, 4))]
         texts.append((" " if level == "word" else "").join(rng.permutation(words)))
-    return Split(np.array(texts, dtype=object), labels)
+    return Texts(np.array(texts, dtype=object), labels)
 
 
 def data_of(level, classes, names=("a", "b", "c")):
@@ -70,7 +70,7 @@ def test_a_class_without_training_texts_has_probability_zero(baseline):
 @pytest.mark.parametrize("level", ["word", "character"])
 def test_empty_texts(baseline, level):
     data = data_of(level, 2)
-    nothing = Split(texts_of("", " \n"), np.array([0, 1]))
+    nothing = Texts(texts_of("", " \n"), np.array([0, 1]))
     probabilities = baseline(LabelledData(data.train, data.validation, nothing, data.classes), level=level)
     np.testing.assert_allclose(probabilities.sum(1), 1)
     with pytest.raises(DataError, match=f"training texts are all empty: none has a {level}"):
@@ -80,7 +80,7 @@ def test_empty_texts(baseline, level):
 @pytest.mark.parametrize("baseline", BASELINES)
 def test_answers_do_not_depend_on_the_labels_of_the_test(baseline):
     data = data_of("word", 2)
-    turned = LabelledData(data.train, data.validation, Split(data.test.inputs, 1 - data.test.labels), data.classes)
+    turned = LabelledData(data.train, data.validation, Texts(data.test.inputs, 1 - data.test.labels), data.classes)
     np.testing.assert_array_equal(baseline(data), baseline(turned))
 
 
@@ -98,7 +98,7 @@ def test_counts_equal_scikit_learn(bigrams):
     train = texts_of("a b a b", "b, a!", "", "c c c")
     test = texts_of("a b d a b", "d e", "")
     data = LabelledData(
-        Split(train, np.array([0, 1, 0, 1])), Split(test, np.zeros(3, int)), Split(test, np.zeros(3, int)), "ab"
+        Texts(train, np.array([0, 1, 0, 1])), Texts(test, np.zeros(3, int)), Texts(test, np.zeros(3, int)), "ab"
     )
     theirs = CountVectorizer(tokenizer=text_baselines.tokens, token_pattern=None, ngram_range=(1, 1 + bigrams))
     expected = theirs.fit_transform(train).toarray(), theirs.transform(test).toarray()
@@ -173,7 +173,7 @@ def test_settings_are_chosen_on_the_validation_split():
     labels, known = np.array([0, 1, 1]), np.array([0, 2])
     right, sure = np.array([[0.6, 0.4], [0.4, 0.6], [0.4, 0.6]]), np.array([[0.9, 0.1], [0.1, 0.9], [0.1, 0.9]])
     data = LabelledData(
-        Split(np.empty(2), known), Split(np.empty(3), known[labels]), Split(np.empty(1), np.array([0])), "abc"
+        Texts(np.empty(2), known), Texts(np.empty(3), known[labels]), Texts(np.empty(1), np.array([0])), "abc"
     )
     answers = [(1 - sure, np.array([[0.1, 0.9]])), (right, np.array([[0.2, 0.8]])), (sure, np.array([[0.3, 0.7]]))]
     np.testing.assert_array_equal(text_baselines._best(answers, labels, known, data), [[0.3, 0, 0.7]])
