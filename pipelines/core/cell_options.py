@@ -86,7 +86,7 @@ SET_BY_PIPELINES = {
     "return_sequences": "the pipeline sets it for each layer of the stack",
     "return_state": "the pipeline sets it",
     "go_backwards": "the pipeline sets it; a model that is bidirectional reads backwards too",
-    "stateful": "every sequence begins with a state of zeros",
+    "stateful": "the pipeline sets it",
     "name": "the pipeline names its layers",
     "trainable": "the pipeline trains its layers",
 }

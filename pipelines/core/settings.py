@@ -128,10 +128,11 @@ class Typed:
 
     def keys(self, schema: type[Config]) -> set[tuple[str, ...]]:
         """The path of every key written: that of an assignment, and below it down to what is no section."""
+        root: type[BaseModel] | None = schema
         return {
             (*layer.path, *path)
             for layer in self.layers
-            for path in _paths(reduce(_section, layer.path, schema), layer.value)
+            for path in _paths(reduce(_section, layer.path, root), layer.value)
         }
 
 

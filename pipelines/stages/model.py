@@ -72,8 +72,9 @@ def _recurrent(
         if hasattr(way, "use_cudnn"):
             way.use_cudnn = config.options.get("use_cudnn", "auto") if use_cudnn else False
     y = layer(x)
-    for way in ways if config.chrono and of_keras else ():
-        chrono_initialize(way, config.chrono)
+    if config.chrono and of_keras:
+        for way in ways:
+            chrono_initialize(way, config.chrono)
     return y
 
 

@@ -124,8 +124,7 @@ class CaptionDecoder(keras.layers.Layer):
         self.embedding.build((None,))
         self.of_image.build((None, self.channels))
         self.of_output.build((None, self.units))
-        with naming_options(self.settings["cell"], self.settings["cell_options"]):
-            self.cell.build((None, embedding + (self.channels if self.attention else 0)))
+        self.cell.build((None, embedding + (self.channels if self.attention else 0)))
         if self.attention:
             self.of_places.build((None, None, self.channels))
             self.of_last.build((None, self.units))
