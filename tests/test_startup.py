@@ -78,6 +78,14 @@ def test_a_configuration_is_resolved_without_a_framework(process, pipeline):
     assert set(json.loads(schema)["properties"]) == set(settings)
 
 
+def test_options_of_a_cell_are_checked_without_a_framework(process):
+    without_a_framework(
+        process,
+        (["show", "mnist_rows", "--set", "model.cell=lru", "--set", "model.options={min_radius: 0.9}"], 0),
+        (["show", "mnist_rows", "--set", "model.options.zoneuot=0.1"], 2),
+    )
+
+
 def test_a_reader_that_closes_the_pipe_is_no_error(start):
     """As in `keras-recurrent show PIPELINE | head -1`."""
     child = start("show", "mnist_rows", "--schema")

@@ -206,7 +206,7 @@ def predict(
 @app.command()
 def compare(
     pipeline: PipelineName,
-    cells: Annotated[str, typer.Option(help="Such as keras.lstm,bidirectional:keras.gru.")],
+    cells: Annotated[str, typer.Option(help="Such as 'lstm,bidirectional:gru,lru:{min_radius: 0.9}'.")],
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each cell.")] = 3,
     preset: Preset = None,
     config: ConfigFile = None,
@@ -223,7 +223,7 @@ def compare(
     from ..core.console import progress, table
     from . import comparison
 
-    chosen = [cell.strip() for cell in cells.split(",") if cell.strip()]
+    chosen = comparison.split(cells)
     if not chosen:
         raise UsageError("--cells: name at least one cell.")
     done = comparison.compare(request, chosen, seeds, progress(quiet))

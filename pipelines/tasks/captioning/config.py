@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 from pydantic_core import PydanticCustomError
 
+from ...core.cell_options import CellOptions
 from ...core.cells import CellName
 from ...core.config import ClassifierTraining, Config, DataSection, Evaluation, FullPath, Rate, Section
 from ...runtime.tokens import Level
@@ -105,6 +106,9 @@ class CaptioningModel(Section):
     """Which recurrent cell writes."""
     units: PositiveInt = 256
     """Its units."""
+    options: CellOptions = {}
+    """Further arguments of that cell, such as {zoneout: 0.1}; initializers, regularizers, constraints and activations
+    go by their names in Keras. Empty by default: what the cell's own defaults are."""
     embedding: PositiveInt = 256
     """Numbers that stand for a token."""
     attention: PositiveInt | None = 128

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import keras
 from keras import ops
 
+from ...core.cell_options import naming_options
 from ...core.cells import layer_class
 from ...sequences.decoder import over_time
 from .applications import is_kept
@@ -58,6 +59,7 @@ class CaptionDecoder(keras.layers.Layer):
         penalty: Weight of the doubly stochastic penalty, the mean over the places of (1 - sum_t alpha_ti)^2 (Xu et al.
             2015, equation 14, where it is their sum).
         word_loss: Weight of a second task in training, that of the function `word_loss`.
+        cell_options: Further arguments of the cell, by name.
 
     Call arguments:
         features: `[batch, rows, columns, channels]`.
@@ -79,6 +81,7 @@ class CaptionDecoder(keras.layers.Layer):
         scheduled_sampling: float = 0.0,
         penalty: float = 0.0,
         word_loss: float = 0.0,
+        cell_options: dict[str, Any] | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -93,11 +96,13 @@ class CaptionDecoder(keras.layers.Layer):
             "scheduled_sampling": scheduled_sampling,
             "penalty": penalty,
             "word_loss": word_loss,
+            "cell_options": cell_options or {},
         }
         self.units, self.attention, self.tied, self.penalty = units, attention, tied, penalty
         self.vocabulary, self.scheduled_sampling = vocabulary, scheduled_sampling
         same = {"dtype": self.dtype_policy}
-        recurrent = layer_class(cell)(units, return_sequences=True, **same)
+        with naming_options(cell, cell_options or {}):
+            recurrent = layer_class(cell)(units, return_sequences=True, **(cell_options or {}), **same)
         self.cell = recurrent.cell
         self.embedding = keras.layers.Embedding(vocabulary, embedding, embeddings_initializer="glorot_uniform", **same)
         self.of_image = keras.layers.Dense(embedding, name="of_image", **same)
@@ -261,6 +266,7 @@ def caption_model(
             model.scheduled_sampling,
             model.penalty,
             model.word_loss,
+            model.options,
             name=DECODER,
         )
         if is_kept(model):
