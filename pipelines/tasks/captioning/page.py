@@ -81,7 +81,7 @@ def _entry(example: Example) -> dict[str, Any]:
         "references": example.references,
         "looks": [],
     }
-    if not _attends(example):
+    if example.weights is None or not _attends(example):
         return entry
     image, top = attention_maps.resized(example.image, SMALL), attention_maps.strongest(example.weights)
     overlaid = [_uri(attention_maps.overlaid(image, weight, top)) for weight in example.weights]

@@ -165,13 +165,13 @@ def _directions(actual: np.ndarray, forecast: np.ndarray) -> dict[str, float]:
     return {"direction_accuracy": found.accuracy, "direction_mcc": found.matthews}
 
 
-def _of_quantiles(y: np.ndarray, q: np.ndarray, levels: tuple[float, ...]) -> dict[str, float | np.ndarray]:
+def _of_quantiles(y: np.ndarray, q: np.ndarray, levels: tuple[float, ...]) -> dict[str, float]:
     found = {
         "pinball": of_series.pinball(y, q, np.array(levels)),
         "crps": of_series.crps_from_quantiles(y, q, np.array(levels)),
     }
     for nominal, (low, high) in intervals_of(levels).items():
-        found[f"coverage_{nominal:g}"] = of_series.coverage(y, q[..., low], q[..., high])
+        found[f"coverage_{nominal:g}"] = float(of_series.coverage(y, q[..., low], q[..., high]))
     return found
 
 
