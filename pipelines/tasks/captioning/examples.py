@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...core.data import Data, Examples
+from ...runtime.vocabulary import Vocabulary
 from ...sources.picture_files import Pictures
 from .feature_cache import FEATURES, FeatureCache
 
@@ -202,12 +203,9 @@ class KeptFeatures:
 
 @dataclass(frozen=True, kw_only=True)
 class CaptionData(Data):
-    """The splits. The names of the answers are the vocabulary: words by number."""
+    """The splits. The names of the answers are the tokens of the vocabulary."""
 
     kind: str
     """The source, such as `sample`."""
-
-    @property
-    def vocabulary(self) -> tuple[str, ...]:
-        """Words by number; 0 is the bound, 1 any word that is not known."""
-        return self.names
+    vocabulary: Vocabulary
+    """Fitted on the training captions; id 0 is the bound, 1 any word that is not known."""

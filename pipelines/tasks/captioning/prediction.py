@@ -138,16 +138,16 @@ def table(run: Run, files: list[Path], answers: dict[str, np.ndarray], best_of: 
     tokens, scores = answers["tokens"], answers["scores"]
     if tokens.ndim == 2:
         tokens, scores = tokens[:, None], scores[:, None]
-    level = run.config.data.level
+    vocabulary = words.of_run(run)
     rows = [
         {
             "picture": str(file),
             **({"rank": rank + 1} if best_of > 1 else {}),
-            "caption": words.sentence(caption, level),
+            "caption": vocabulary.decode(ids),
             "score": round(float(scores[row, rank]), 6),
         }
         for row, file in enumerate(files)
-        for rank, caption in enumerate(words.from_ids(tokens[row, :best_of], run.names))
+        for rank, ids in enumerate(tokens[row, :best_of])
     ]
     return pd.DataFrame(rows)
 
@@ -163,6 +163,7 @@ def draw(run: Run, contents: np.ndarray, tokens: np.ndarray, path: Path) -> None
 
     front, _ = halves(run.model)
     images = np.asarray(front(tf.constant(list(contents))))
-    (caption,) = words.from_ids(tokens, run.names)
+    vocabulary = words.of_run(run)
+    caption = vocabulary.named(tokens[0])
     weights = views(run.model, images, tokens)[0, : len(caption)]
-    plots.save(drawn(images[0], caption, weights, words.sentence(caption, run.config.data.level)), path)
+    plots.save(drawn(images[0], caption, weights, vocabulary.decode(tokens[0])), path)

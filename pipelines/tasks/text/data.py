@@ -1,0 +1,27 @@
+"""Texts with a class each, and what is fitted on those of the training split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ...runtime.vocabulary import Vocabulary
+from ..classification.data import LabelledData
+from . import ngrams
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledTexts(LabelledData):
+    """The splits, inputs being texts, and what was fitted on the training split."""
+
+    vocabulary: Vocabulary
+    vectors: np.ndarray | None = None
+    fit_linear: Callable[[], ngrams.Linear | None] = lambda: None
+
+    @cached_property
+    def linear(self) -> ngrams.Linear | None:
+        """The linear model of n-grams that answers beside the network, if one does; fitted when first asked for."""
+        return self.fit_linear()
