@@ -144,7 +144,9 @@ class Vocabulary:
         """
         try:
             tokens = (folder / TOKENS).read_bytes().decode("utf-8").split("\n")[:-1]
-            known = dict(json.loads((folder / settings).read_text(encoding="utf-8")))
+            known = json.loads((folder / settings).read_text(encoding="utf-8"))
+            if "level" not in known:
+                raise ValueError(f"{settings} names no level.")
             own = {name: known.pop(name) for name in ("level", *SPECIAL) if name in known}
             return cls(tuple(tokens), **own), known
         except (OSError, ValueError, TypeError) as error:
