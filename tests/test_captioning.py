@@ -193,7 +193,10 @@ def test_the_files_beside_a_tflite_file_tell_its_words(done):
     assert vocabulary[-1] == ""
     assert {"red", "triangle", "circles", "middle", "the"} < set(vocabulary)
     assert (export / "labels.txt").read_text(encoding="utf-8").split("\n") == vocabulary
-    assert read(export / "captions.json") == {"level": "word", "side": SIDE}
+    assert read(export / "captions.json") == {
+        **{"level": "word", "padding": 0, "unknown": 1, "start": 0, "end": 0},
+        "side": SIDE,
+    }
 
 
 def test_a_run_can_be_repeated_by_its_own_configuration(cli, done):

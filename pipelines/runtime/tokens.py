@@ -11,7 +11,7 @@ import numpy as np
 
 TokenLevel = Literal["word", "character", "byte", "subword"]
 Side = Literal["left", "right"]
-S = TypeVar("S", bound=Sequence)
+Row = TypeVar("Row", list[str], np.ndarray)
 
 UNREADABLE = "\ufffd"
 """Stands for what could not be read, and for a text without tokens; no vocabulary holds it."""
@@ -99,8 +99,8 @@ def joined(tokens: Sequence[str], level: TokenLevel) -> str:
             return b"".join(_VALUES.get(token, token.encode()) for token in tokens).decode("utf-8", "replace")
 
 
-def ends(text: S, length: int, keep: Side) -> S:
-    """The last or the first tokens of a text.
+def ends(text: Row, length: int, keep: Side) -> Row:
+    """The last or the first tokens of a text, or their ids.
 
     >>> ends(["a", "b", "c"], 2, "right")
     ['b', 'c']

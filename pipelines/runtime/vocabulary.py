@@ -39,13 +39,12 @@ class Vocabulary:
 
     Attributes:
         tokens: By id.
-        level: What a token is: a `word` (or a single sign), a `character`, a `byte` of UTF-8, or a `subword`: a piece
-            of a word, which begins with `##` unless its word begins with it.
+        level: What a token is: a `word` (or a single sign), a `character`, a `byte` (UTF-8), or a `subword`: a piece of
+            a word; pieces inside of a word begin with `##`.
         padding: Fills up rows of unequal length; always 0, by which masks know it.
         unknown: Any token that the vocabulary does not hold.
-        start: Stands before the first token, where a decoder needs one; else None.
-        end: Stands after the last token, where a decoder needs one; else None. It may be the same as the start, and as
-            the padding.
+        start: Stands before the first token, where a decoder needs that; else None.
+        end: Stands after the last token, where a decoder needs that; else None. It may equal the start and the padding.
 
     Raises:
         ValueError: If the ids are not those of tokens, a token stands twice, the padding is not 0, or a vocabulary of
@@ -69,7 +68,7 @@ class Vocabulary:
 
     def __post_init__(self) -> None:
         if self.level not in get_args(TokenLevel):
-            raise ValueError(f"there is no level {self.level!r}; it is one of {', '.join(get_args(TokenLevel))}.")
+            raise ValueError(f"the level {self.level!r} is unknown; choose one of {', '.join(get_args(TokenLevel))}.")
         if len(set(self.tokens)) < len(self.tokens):
             raise ValueError(f"the token {Counter(self.tokens).most_common(1)[0][0]!r} stands twice in the vocabulary.")
         special = {name: getattr(self, name) for name in SPECIAL}
@@ -162,7 +161,7 @@ class Vocabulary:
 
 
 def as_read(text: str, vocabulary: Vocabulary, length: int, keep: Side = "right") -> list[str]:
-    """The tokens of a text that a model reads: at most `length`, and at least one, which no vocabulary holds.
+    """The tokens that a model reads of a text: `length` at most, and one at least: U+FFFD, which no vocabulary holds.
 
     Args:
         text: A text.

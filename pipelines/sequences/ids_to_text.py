@@ -26,8 +26,8 @@ def ids_to_text(vocabulary: Vocabulary) -> Callable[[tf.Tensor], tf.Tensor]:
         names = [*(name.encode() for name in special), *(bytes([number]) for number in range(len(BYTES)))]
     else:
         before = " " if level in ("word", "subword") else ""
-        names = [f"{before}{token}" for token in vocabulary.tokens]
-    names = tf.constant(names)
+        names = [f"{before}{token}".encode() for token in vocabulary.tokens]
+    table = tf.constant(names)
     bounds = [number for number in (vocabulary.padding, vocabulary.end) if number is not None]
 
     def to_text(ids: tf.Tensor) -> tf.Tensor:
@@ -35,7 +35,7 @@ def ids_to_text(vocabulary: Vocabulary) -> Callable[[tf.Tensor], tf.Tensor]:
         kept = tf.cumsum(tf.cast(is_bound, tf.int32), axis=-1) == 0
         if vocabulary.start is not None:
             kept &= ids != vocabulary.start
-        text = tf.strings.reduce_join(tf.where(kept, tf.gather(names, ids), ""), axis=-1)
+        text = tf.strings.reduce_join(tf.where(kept, tf.gather(table, ids), ""), axis=-1)
         match level:
             case "word":
                 return tf.strings.regex_replace(text, "^ ", "")

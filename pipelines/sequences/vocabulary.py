@@ -20,15 +20,15 @@ def fit(
 ) -> Vocabulary:
     """A vocabulary of training texts, after its special tokens.
 
-    Words and characters: the most frequent ones, of equally frequent ones the first by code. Subwords: characters and
-    pieces of words that often stand together, by the WordPiece trainer of Hugging Face's tokenizers (Schuster and
-    Nakajima, Japanese and Korean Voice Search, ICASSP 2012). Bytes: all 256, whatever the texts.
+    Words and characters: the most frequent ones, of equally frequent ones the first by code. Subwords: characters, and
+    pieces that are merged from them, the most frequent pair first (byte-pair encoding: Sennrich et al. 2016, arXiv
+    1508.07909), by the WordPiece trainer of Hugging Face's tokenizers. Bytes: all 256, whatever the texts.
 
     Args:
         texts: Each as it is, or as words or characters already.
         level: What a token is.
-        size: How many tokens the vocabulary holds at most, special ones among them; of no meaning for bytes.
-        least: How often a token stands in the texts at least; a subword, when it is made of its parts.
+        size: The most tokens that the vocabulary holds, special ones included; bytes ignore it.
+        least: How often a token must stand in the texts; a subword, when it is merged from its parts.
         bounds: Whether `[START]` and `[END]` have ids, 2 and 3.
 
     Raises:
@@ -41,14 +41,14 @@ def fit(
     """
     special = (PADDING, UNKNOWN, START, END) if bounds else (PADDING, UNKNOWN)
     room = size - len(special)
+    found: Sequence[str]
     match level:
         case "byte":
             found = tokens.BYTES
         case "subword":
             found = _pieces(_counted(texts, level), room, least)
         case _:
-            ranked = _ranked(_counted(texts, level), least)
-            found = ranked[:room]
+            found = _ranked(_counted(texts, level), least)[:room]
     start, end = (special.index(START), special.index(END)) if bounds else (None, None)
     return Vocabulary((*special, *found), level, start=start, end=end)
 
@@ -69,11 +69,11 @@ def _ranked(counts: Counter[str], least: int = 1) -> list[str]:
 def _pieces(counts: Counter[str], room: int, least: int) -> list[str]:
     """The pieces that the trainer makes of words, at most `room`.
 
-    A character takes two places, as the beginning of words and inside of them; so the rarest are left out if there are
-    more than half as many as places, and so are the words that hold them, which will be unknown.
+    A character may take two places, as the beginning of words and inside of them; so at most half as many characters as
+    places are known, the most frequent ones, and words with others will be unknown.
 
-    The trainer numbers the pieces of single characters in the order of a hash table, and decides ties by these numbers;
-    given as special tokens they have fixed ones.
+    The trainer numbers the characters inside of words in the order of a hash table, which differs from process to
+    process, and decides ties by these numbers; passed as special tokens, the characters have fixed ones.
     """
     try:
         from tokenizers import Tokenizer, models, pre_tokenizers, trainers

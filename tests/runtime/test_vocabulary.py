@@ -85,7 +85,7 @@ def test_bytes_that_are_no_text_and_halves_of_pairs():
 
 WRONG = {
     "twice": ((*SPECIAL, "a", "a"), "word", {}, "'a' stands twice"),
-    "no level": (SPECIAL, "sentence", {}, "no level 'sentence'"),
+    "no level": (SPECIAL, "sentence", {}, "level 'sentence' is unknown"),
     "no such id": (SPECIAL, "word", {"end": 2}, "end is id 2, of 2 tokens"),
     "padding": (SPECIAL, "word", {"padding": 1}, "padding is id 1"),
     "bytes": ((*SPECIAL, *tokens.BYTES[::-1]), "byte", {}, "256 bytes in their order"),

@@ -39,19 +39,19 @@ def of_run(run: Run) -> Vocabulary:
 
 
 def to_array(
-    captions: Sequence[Sequence[Sequence[str]]], vocabulary: Vocabulary, beside: int, length: int
+    captions: Sequence[Sequence[Sequence[str]]], vocabulary: Vocabulary, count: int, length: int
 ) -> np.ndarray:
-    """Ids of the words, int32 `[images, beside, length + 1]`, 0 after the last one of each caption.
+    """Ids of the words, int32 `[images, count, length + 1]`, 0 after the last one of each caption.
 
     Args:
-        captions: Of each image, some captions, of which the first `beside` are taken; fewer leave rows of zeros.
+        captions: The captions of each image, of which the first `count` are taken; fewer leave rows of zeros.
         vocabulary: The words that are known.
-        beside: Captions of each image.
+        count: Captions of each image.
         length: The most words of a caption; of a longer one the first are taken.
     """
-    ids = np.zeros((len(captions), beside, length + 1), np.int32)
+    ids = np.zeros((len(captions), count, length + 1), np.int32)
     for image, of_image in enumerate(captions):
-        for row, caption in enumerate(of_image[:beside]):
+        for row, caption in enumerate(of_image[:count]):
             kept = vocabulary.encode(caption[:length])
             ids[image, row, : len(kept)] = kept
     return ids
