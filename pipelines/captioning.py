@@ -19,6 +19,7 @@ import numpy as np
 from . import cli
 from .core.errors import DataError, UsageError
 from .core.pipeline import Pipeline, Task
+from .sequences import vocabulary as vocabularies
 from .sources import captioned, picture_files, scenes
 from .tasks.captioning import (
     applications,
@@ -65,10 +66,11 @@ def load(config: CaptioningConfig) -> CaptionData:
     if data.limit:
         train = np.sort(np.random.default_rng(data.split_seed).permutation(train)[: data.limit])
     found = [[words.words(text, data.level) for text in texts] for texts in source.captions]
-    vocabulary = words.fit_vocabulary((each for row in train for each in found[row]), data.vocabulary, data.least)
-    if len(vocabulary) == len(words.RESERVED):
+    of_train = (each for row in train for each in found[row])
+    vocabulary = words.bounded(vocabularies.fit(of_train, data.level, data.vocabulary, data.least))
+    known = [selection.learnable(of_picture, set(vocabulary.tokens)) for of_picture in found]
+    if not any(known[row] for row in train):
         raise DataError("the training captions hold no word that stands in them often enough; see data.least.")
-    known = [selection.learnable(of_picture, set(vocabulary)) for of_picture in found]
     notes += selection.treatments(data, found, known, train)
     train = np.array([row for row in train if known[row]])
     rows = [train, *(np.flatnonzero(splits == split) for split in ("validation", "test"))]
@@ -82,7 +84,7 @@ def load(config: CaptioningConfig) -> CaptionData:
         CaptionedPictures(
             source.pictures,
             of_split,
-            words.to_ids([known[row] for row in of_split], vocabulary, most, min(longest, data.length)),
+            words.to_array([known[row] for row in of_split], vocabulary, most, min(longest, data.length)),
             tuple(selection.scored(source.captions[row]) for row in of_split),
             tuple(source.captions[row] for row in of_split),
             (data.side, data.side),
@@ -91,7 +93,9 @@ def load(config: CaptioningConfig) -> CaptionData:
         )
         for of_split, kept in zip(rows, (cache, cache, None), strict=True)  # the test split is seen in pixels alone
     )
-    return CaptionData(training, validation, test, vocabulary, notes=tuple(notes), kind=data.source)
+    return CaptionData(
+        training, validation, test, vocabulary.tokens, notes=tuple(notes), kind=data.source, vocabulary=vocabulary
+    )
 
 
 def _cache(config: CaptioningConfig) -> feature_cache.FeatureCache | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from ...core.data import Data, Examples, Order
+from ...runtime.vocabulary import Vocabulary
 from ...sources.picture_files import Pictures
 from .feature_cache import FEATURES, FeatureCache
 
@@ -205,7 +206,7 @@ class KeptFeatures:
 
 @dataclass(frozen=True)
 class CaptionData(Data):
-    """The splits. The names of the answers are the vocabulary: words by number."""
+    """The splits. The names of the answers are the tokens of the vocabulary."""
 
     train: CaptionedPictures
     validation: CaptionedPictures
@@ -213,8 +214,5 @@ class CaptionData(Data):
     _: KW_ONLY
     kind: str
     """The source, such as `sample`."""
-
-    @property
-    def vocabulary(self) -> tuple[str, ...]:
-        """Words by number; 0 is the bound, 1 any word that is not known."""
-        return self.names
+    vocabulary: Vocabulary
+    """Fitted on the training captions; id 0 is the bound, 1 any word that is not known."""

@@ -66,16 +66,16 @@ def illustrated(
 
     images = split.pixels()
     weights = views(run.model, images, tokens)
-    level = run.config.data.level
+    vocabulary = words.of_run(run)
     return [
         Example(
             name=split.names[row],
             image=images[row],
-            caption=words.sentence(caption, level),
-            words=caption,
-            weights=None if weights is None else weights[row, : len(caption)],
+            caption=vocabulary.decode(ids),
+            words=vocabulary.named(ids),
+            weights=None if weights is None else weights[row, : len(vocabulary.named(ids))],
             references=list(split.texts[row]),
             score=float(scores[row]),
         )
-        for row, caption in enumerate(words.from_ids(tokens, run.names))
+        for row, ids in enumerate(tokens)
     ]

@@ -143,16 +143,16 @@ def table(
     tokens, scores = answers["tokens"], answers["scores"]
     if tokens.ndim == 2:
         tokens, scores = tokens[:, None], scores[:, None]
-    level = run.config.data.level
+    vocabulary = words.of_run(run)
     rows = [
         {
             "picture": str(file),
             **({"rank": rank + 1} if best_of > 1 else {}),
-            "caption": words.sentence(caption, level),
+            "caption": vocabulary.decode(ids),
             "score": round(float(scores[row, rank]), 6),
         }
         for row, file in enumerate(files)
-        for rank, caption in enumerate(words.from_ids(tokens[row, :best_of], run.names))
+        for rank, ids in enumerate(tokens[row, :best_of])
     ]
     return pd.DataFrame(rows)
 
@@ -169,7 +169,8 @@ def draw(run: Run[CaptioningConfig, CaptionData], contents: np.ndarray, tokens: 
     front, _ = halves(run.model)
     assert front is not None, "a captioner decodes pictures"
     images = np.asarray(front(tf.constant(list(contents))))
-    (caption,) = words.from_ids(tokens, run.names)
+    vocabulary = words.of_run(run)
+    caption = vocabulary.named(tokens[0])
     weights = views(run.model, images, tokens)
     of_words = None if weights is None else weights[0, : len(caption)]
-    plots.save(drawn(images[0], caption, of_words, words.sentence(caption, run.config.data.level)), path)
+    plots.save(drawn(images[0], caption, of_words, vocabulary.decode(tokens[0])), path)

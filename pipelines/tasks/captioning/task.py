@@ -6,7 +6,7 @@ Answers are a dict, as the model gives it: `tokens`, int32 `[n, width, time]`, t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,10 @@ from keras import ops
 
 from ...core.pipeline import Findings, Run, Task
 from ...export import export_decoder, export_saved_model
-from ...runtime.tokens import Level
+from ...runtime.tokens import TokenLevel
+from ...runtime.vocabulary import Vocabulary
 from ...sequences import agreement
+from ...sequences.ids_to_text import ids_to_text
 from ...sources import scenes
 from ...stages.augmentation import RandomAffine, RandomErasing, RandomLight
 from ...stages.encoding import halves, with_encoder
@@ -88,12 +90,13 @@ def accuracy(tokens: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     return ops.sum(real * right, axis=(1, 2)) / ops.maximum(ops.sum(real, axis=(1, 2)), 1.0)
 
 
-def written(data: CaptionData, level: Level, answers: Any) -> list[list[str]]:
+def written(data: CaptionData, level: TokenLevel, answers: Any) -> list[list[str]]:
     """The best caption of each picture, in words as they are scored."""
     if not isinstance(answers, dict):
         return answers
-    found = words.from_ids(best(answers["tokens"]), data.vocabulary)
-    return found if level == "word" else [words.words(words.sentence(each, level)) for each in found]
+    vocabulary = data.vocabulary
+    found = best(answers["tokens"])
+    return [vocabulary.named(ids) if level == "word" else words.words(vocabulary.decode(ids)) for ids in found]
 
 
 def score(config: CaptioningConfig, data: CaptionData, answers: Any) -> dict[str, float]:
@@ -195,21 +198,15 @@ def write_saved_model(run: Run[CaptioningConfig, CaptionData], data: CaptionData
     """Encoded pictures in, captions out: by the beam (`serving_default`, `beam`) and greedily (`greedy`)."""
     front, model = halves(run.model)
     greedy = with_encoder(searching_otherwise(model, GREEDY), front)
-    serve = in_words(data.vocabulary, run.config.data.level)
+    serve = in_words(data.vocabulary)
     further = {"greedy": (greedy, serve)}
     export_saved_model(run.model, path, serve, signatures=further | {"beam": (run.model, serve)})
 
 
-def in_words(vocabulary: tuple[str, ...], level: Level) -> Any:
+def in_words(vocabulary: Vocabulary) -> Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]:
     """A function of TensorFlow operations that adds the captions to their tokens."""
-    names = tf.constant(vocabulary)
-
-    def serve(answers: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        of_tokens = tf.gather(names, answers["tokens"])
-        captions = tf.strings.reduce_join(of_tokens, axis=-1, separator=" " if level == "word" else "")
-        return answers | {"captions": tf.strings.strip(captions) if level == "word" else captions}
-
-    return serve
+    to_text = ids_to_text(vocabulary)
+    return lambda answers: answers | {"captions": to_text(answers["tokens"])}
 
 
 def write_tflite(run: Run[CaptioningConfig, CaptionData], path: Path, quantization: str | None, examples: Any) -> None:
