@@ -91,11 +91,12 @@ def _same_settings(request: Request, run: Run) -> None:
     typed = settings.typed_layers(request.pipeline, request.file, request.assignments)
     preset = request.preset or typed.preset or run.config.preset
     differing = [] if preset == run.config.preset else [f"--preset {preset} (the run has {run.config.preset})"]
-    asked = settings.resolve(type(run.config), request.pipeline, preset, request.file, request.assignments)
+    layers = [settings.from_file(run.path / "config.yaml", typed=False), *typed.layers]
+    asked = settings.merge(type(run.config), {}, layers).model_dump(mode="json")
     for path in sorted(typed.keys(type(run.config))):
-        value, of_run = (_at(path, each) for each in (asked.model_dump(mode="json"), written))
-        if value != of_run:
-            differing.append(f"{'.'.join(path)}={value} (the run has {of_run})")
+        value, has = _at(path, asked), _at(path, written)
+        if value != has:
+            differing.append(f"{'.'.join(path)}={value} (the run has {has})")
     if differing:
         raise UsageError(
             f"--resume goes on with the settings of {run.path}; these differ: {', '.join(differing)}. "

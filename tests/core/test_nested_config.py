@@ -280,18 +280,23 @@ def test_resume_refuses_other_nested_settings(refused, nested, tmp_path):
     refused(2, ["model.bridge=None (the run has {'units': 8"], *resumed, "--set", "model.bridge=null")
 
 
-def test_resume_accepts_the_same_nested_settings(cli, monkeypatch, nested, tmp_path):
+HEADS = ["model.encoder.cell=mlstm", "model.encoder.options={heads: 2, seed: 1}"]
+
+
+@pytest.mark.parametrize(("changes", "again"), [(CHANGES, CHANGES), (HEADS, ["model.encoder.options.heads=2"])])
+def test_resume_accepts_the_same_nested_settings(cli, monkeypatch, nested, tmp_path, changes, again):
+    """As what the run has, that is: the preset's cell has no heads."""
     from keras_recurrent.pipelines.cli import verbs
 
-    chosen = merging.resolve(Nested, "mnist_rows", assignments=CHANGES)
+    chosen = merging.resolve(Nested, "mnist_rows", assignments=changes)
     runs.create(tmp_path / "mnist_rows/mine", nested, chosen)
     resumed = []
     monkeypatch.setattr(verbs, "load", lambda pipeline, config, console: SimpleNamespace(config=config))
     monkeypatch.setattr(verbs, "_train", lambda run, data, console: resumed.append(run.config))
-    typed = [*assigned(*CHANGES), "--config", tmp_path / "mnist_rows/mine/config.yaml"]
-    result = cli("train", "mnist_rows", "--output", tmp_path, "--name", "mine", "--resume", *typed)
-    assert result.exit_code == 0, result.stderr
-    assert resumed == [chosen]
+    for typed in (assigned(*again), ["--config", tmp_path / "mnist_rows/mine/config.yaml"]):
+        result = cli("train", "mnist_rows", "--output", tmp_path, "--name", "mine", "--resume", *typed)
+        assert result.exit_code == 0, result.stderr
+    assert resumed == [chosen, chosen]
 
 
 numbers = st.integers(1, 99)
