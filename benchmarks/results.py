@@ -9,7 +9,7 @@ import time
 from importlib import metadata
 from pathlib import Path
 
-from keras_recurrent.pipelines.core.runs import processor
+from keras_recurrent.pipelines.core.environment import processor
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HEAD = "# Results\n\nThe scripts in this folder write this page. Each section gives the command to measure it again.\n"

@@ -14,7 +14,7 @@ class Gated:
             the bias initializer sets all biases.
     """
 
-    memory_gates = {}
+    memory_gates: dict[str, int] = {}
     """Gates that keep (1) or overwrite (-1) the state as they open."""
 
     def __init__(self, units, chrono=None, **kwargs):

@@ -50,7 +50,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         ValueError: If `units` is not a positive integer, or a rate is outside [0, 1).
     """
 
-    gates = ("h",)
+    gates: tuple[str, ...] = ("h",)
     """Names of the gates, in the order in which their weights are stacked."""
     float32_states = False
     """Whether the state stays in float32 in mixed precision."""
@@ -255,7 +255,7 @@ class RecurrentLayer(keras.layers.RNN):
         training: Whether dropout and zoneout act.
     """
 
-    cell_class = None
+    cell_class: type[RecurrentCell] | None = None
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)

@@ -10,7 +10,7 @@ import os
 import weakref
 
 import tensorflow as tf
-from keras import StatelessScope, ops
+from keras import Layer, StatelessScope, ops
 
 from .keras_private import backend
 from .products import MATRIX_FEATURES, computed_by
@@ -18,7 +18,7 @@ from .products import MATRIX_FEATURES, computed_by
 PARTS = os.cpu_count() or 1
 """Number of parts into which a batch is divided."""
 
-_loops = weakref.WeakKeyDictionary()
+_loops: "weakref.WeakKeyDictionary[Layer, dict[tuple, _Loop]]" = weakref.WeakKeyDictionary()
 
 
 def in_graph():

@@ -19,6 +19,7 @@ import numpy as np
 from . import cli
 from .core.errors import DataError, UsageError
 from .core.pipeline import Pipeline, Task
+from .sequences import vocabulary as vocabularies
 from .sources import captioned, picture_files, scenes
 from .tasks.captioning import (
     applications,
@@ -51,9 +52,9 @@ def load(config: CaptioningConfig) -> CaptionData:
     notes = [*source.notes, *survey.notes()]
     for split in ("validation", "test"):
         if repeated := captioned.also_in_training(survey.digests, splits, split):
-            first, known = (source.pictures.names[row] for row in repeated[0])
+            first, twin = (source.pictures.names[row] for row in repeated[0])
             of = f"{len(repeated):,} of {int((splits == split).sum()):,} {split} pictures also stand in training"
-            notes.append(f"{of} (found by their pixels; {first} is {known}); they are kept and scored")
+            notes.append(f"{of} (found by their pixels; {first} is {twin}); they are kept and scored")
     if missing := [split for split in ("train", "validation", "test") if not (splits == split).any()]:
         raise DataError(f"no picture belongs to the split {' or '.join(missing)}; all three are needed.")
     if (splits == "validation").sum() == 1:
@@ -65,10 +66,11 @@ def load(config: CaptioningConfig) -> CaptionData:
     if data.limit:
         train = np.sort(np.random.default_rng(data.split_seed).permutation(train)[: data.limit])
     found = [[words.words(text, data.level) for text in texts] for texts in source.captions]
-    vocabulary = words.fit_vocabulary((each for row in train for each in found[row]), data.vocabulary, data.least)
-    if len(vocabulary) == len(words.RESERVED):
+    of_train = (each for row in train for each in found[row])
+    vocabulary = words.bounded(vocabularies.fit(of_train, data.level, data.vocabulary, data.least))
+    known = [selection.learnable(of_picture, set(vocabulary.tokens)) for of_picture in found]
+    if not any(known[row] for row in train):
         raise DataError("the training captions hold no word that stands in them often enough; see data.least.")
-    known = [selection.learnable(of_picture, set(vocabulary)) for of_picture in found]
     notes += selection.treatments(data, found, known, train)
     train = np.array([row for row in train if known[row]])
     rows = [train, *(np.flatnonzero(splits == split) for split in ("validation", "test"))]
@@ -78,11 +80,11 @@ def load(config: CaptioningConfig) -> CaptionData:
         notes.append(f"the features of {count:,} pictures are computed once, and kept in {cache.folder}")
     longest = max(len(caption) for row in train for caption in known[row])
     most = min(data.per_picture, max(len(known[row]) for row in train))
-    parts = [
+    training, validation, test = (
         CaptionedPictures(
             source.pictures,
             of_split,
-            words.to_ids([known[row] for row in of_split], vocabulary, most, min(longest, data.length)),
+            words.to_array([known[row] for row in of_split], vocabulary, most, min(longest, data.length)),
             tuple(selection.scored(source.captions[row]) for row in of_split),
             tuple(source.captions[row] for row in of_split),
             (data.side, data.side),
@@ -90,8 +92,10 @@ def load(config: CaptioningConfig) -> CaptionData:
             kept,
         )
         for of_split, kept in zip(rows, (cache, cache, None), strict=True)  # the test split is seen in pixels alone
-    ]
-    return CaptionData(*parts, vocabulary, notes=tuple(notes), kind=data.source)
+    )
+    return CaptionData(
+        training, validation, test, vocabulary.tokens, notes=tuple(notes), kind=data.source, vocabulary=vocabulary
+    )
 
 
 def _cache(config: CaptioningConfig) -> feature_cache.FeatureCache | None:
@@ -131,12 +135,13 @@ def build(config: CaptioningConfig, data: CaptionData, precision: str) -> keras.
 
 def augment(config: CaptioningConfig) -> Augment | None:
     """Draws some captions of each picture; the picture itself is changed in the model."""
-    if config.training.captions is None:
+    captions = config.training.captions
+    if captions is None:
         return None
     from .tasks.captioning.model import drawn
 
     def draw(inputs: dict[str, tf.Tensor], tokens: tf.Tensor, seed: tf.Tensor) -> tuple[dict, tf.Tensor]:
-        chosen = drawn(tokens, config.training.captions, seed)
+        chosen = drawn(tokens, captions, seed)
         return inputs | {TOKENS: chosen}, chosen
 
     return draw
@@ -183,7 +188,7 @@ def about_data(config: CaptioningConfig) -> str:
     return f"{origin}, seen at {side} x {side} pixels, written {config.data.level} by {config.data.level}."
 
 
-def task() -> Task:
+def task() -> Task[CaptioningConfig, CaptionData]:
     """What sets it apart from other tasks."""
     from .tasks.captioning.task import CAPTIONING
 

@@ -127,6 +127,7 @@ def _source(data: RowsData) -> tuple[Split, Split]:
             train, test = (Split(part["image"][..., 0], part["label"]) for part in parts)
             return train, test
         case "idx":
+            assert data.path is not None, "RowsData refuses idx files without a path"
             train, test = (Split(*idx.load(data.path, part, len(CLASSES))) for part in ("train", "t10k"))
             if train.inputs.shape[1:] != test.inputs.shape[1:]:
                 raise DataError(
@@ -227,7 +228,9 @@ def about_data(config: RowsConfig) -> str:
     return f"{origin}{pairs}, read {layout[config.data.layout]}.{changed}"
 
 
-def examine(run: Run, data: LabelledData, probabilities: np.ndarray, worst: list[int]) -> Findings:
+def examine(
+    run: Run[RowsConfig, LabelledData], data: LabelledData, probabilities: np.ndarray, worst: list[int]
+) -> Findings:
     """Draws the pictures of the worst mistakes, each with the right label and the model's."""
     from .tasks.classification.plots import pictures
 

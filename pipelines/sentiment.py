@@ -1,6 +1,6 @@
 """The opinion in a text, or any other class of texts: read from the first to the last word, then named.
 
-Shapes: a text (UTF-8) becomes ids of its tokens `[time]` int32, words or characters; embedded, they run through
+Shapes: a text (UTF-8) becomes ids of its tokens `[time]` int32, such as words; embedded, they run through
 recurrent layers; the last output, or all of them pooled over time, gives probabilities `[classes]`. Order and scope are
 what a recurrent network can know and a bag of words can't: "I did not like it, I loved it".
 
@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,14 +22,17 @@ import numpy as np
 from . import cli
 from .core.errors import DataError, UsageError, did_you_mean
 from .core.pipeline import Pipeline, Task
-from .runtime import tokens
+from .runtime.text import READING
+from .runtime.vocabulary import Vocabulary, to_ids
+from .sequences import vocabulary as vocabularies
 from .sequences.examples import Texts
 from .sources import opinions, texts, tfds, vectors
 from .tasks.classification import baselines
-from .tasks.classification.data import LabelledData, hold_out
+from .tasks.classification.data import hold_out
 from .tasks.text import baselines as of_texts
 from .tasks.text import findings, ngrams, prediction
-from .tasks.text.config import FILES, TextConfig, TextData
+from .tasks.text.config import TextConfig, TextData
+from .tasks.text.data import LabelledTexts
 
 if TYPE_CHECKING:
     import keras
@@ -44,20 +46,6 @@ SPLITS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class LabelledTexts(LabelledData):
-    """The splits, inputs being texts, and what was fitted on the training split."""
-
-    vocabulary: tuple[str, ...]
-    vectors: np.ndarray | None = None
-    fit_linear: Callable[[], ngrams.Linear | None] = lambda: None
-
-    @cached_property
-    def linear(self) -> ngrams.Linear | None:
-        """The linear model of n-grams that answers beside the network, if one does; fitted when first asked for."""
-        return self.fit_linear()
-
-
 def load(config: TextConfig) -> LabelledTexts:
     """Loads train, validation and test, and fits the vocabulary on the training texts."""
     data = config.data
@@ -69,12 +57,15 @@ def load(config: TextConfig) -> LabelledTexts:
         notes.append(f"{repeated:,} of {len(test):,} test texts also stand in training; they are kept and scored")
     if data.limit:
         train = train[np.random.default_rng(data.split_seed).permutation(len(train))[: data.limit]]
-    vocabulary = tokens.fit_vocabulary(train.inputs, data.level, data.vocabulary)
-    if len(vocabulary) == len(tokens.RESERVED):
-        raise DataError("the training texts are all empty, or hold white space alone; there is nothing to read.")
+    vocabulary = vocabularies.fit(train.inputs, data.level, data.vocabulary)
+    if not any((vocabulary.encode(text) != vocabulary.unknown).any() for text in train.inputs):
+        raise DataError(
+            f"no training text holds any of the {len(vocabulary)} tokens of the vocabulary, since the texts are all "
+            "empty or hold white space alone, or data.vocabulary is too small; there is nothing to read."
+        )
     of_file = None
     if data.embeddings:
-        of_file, found = vectors.load(data.embeddings, vocabulary, config.model.embedding, config.training.seed)
+        of_file, found = vectors.load(data.embeddings, vocabulary.tokens, config.model.embedding, config.training.seed)
         notes.append(f"{found:,} of {len(vocabulary):,} tokens have a vector in {data.embeddings}")
     return LabelledTexts(
         train,
@@ -88,24 +79,21 @@ def load(config: TextConfig) -> LabelledTexts:
     )
 
 
-def _linear(config: TextConfig, train: Texts, vocabulary: tuple[str, ...], classes: int) -> ngrams.Linear | None:
+def _linear(config: TextConfig, train: Texts, vocabulary: Vocabulary, classes: int) -> ngrams.Linear | None:
     if config.model.ngrams is None:
         return None
     data = config.data
-    rows = tokens.to_ids(train.inputs, vocabulary, data.level, data.length, data.keep)
+    rows = to_ids(train.inputs, vocabulary, data.length, data.keep)
     return ngrams.fit(rows, train.labels, classes, config.model.ngrams)
 
 
 def _source(data: TextData) -> texts.Texts:
     """Texts, labels and, where the source has them, splits."""
-    if data.source in (*FILES, "folder") and data.path is None:
-        what = "the folder of the classes" if data.source == "folder" else f"the {data.source} file"
-        raise UsageError(f"data: source {data.source!r} needs data.path, {what}: --set data.path=PATH.")
     match data.source:
         case "sample":
             return texts.Texts(*opinions.load(data.count, data.language, data.split_seed), splits=None, notes=())
         case "folder":
-            return texts.load_folder(data.path, data.encoding)
+            return texts.load_folder(_path(data, "the folder of the classes"), data.encoding)
         case "tfds":
             names = ("train", "test")
             parts = tfds.load("imdb_reviews", data.data_dir, names)
@@ -117,7 +105,13 @@ def _source(data: TextData) -> texts.Texts:
             )
         case form:
             columns = (data.text_column, data.label_column, data.split_column)
-            return texts.load(data.path, *columns, data.encoding, form)
+            return texts.load(_path(data, f"the {form} file"), *columns, data.encoding, form)
+
+
+def _path(data: TextData, what: str) -> Path:
+    if data.path is None:
+        raise UsageError(f"data: source {data.source!r} needs data.path, {what}: --set data.path=PATH.")
+    return data.path
 
 
 def _natural(label: str) -> tuple[bool, float, str]:
@@ -189,27 +183,27 @@ def encoder(config: TextConfig, data: LabelledTexts) -> keras.Model:
     from .sequences.text_to_ids import TextToIds
 
     of_texts = keras.Input((), dtype="string", name="texts")
-    layer = TextToIds(data.vocabulary, config.data.level, config.data.length, config.data.keep, name="ids")
+    layer = TextToIds(data.vocabulary, config.data.length, config.data.keep, name="ids")
     return keras.Model(of_texts, layer(of_texts))
 
 
-def write_beside(run: Run, folder: Path) -> None:
-    """Writes `vocabulary.txt`, a token a line by id, and `text.json`, how a text becomes tokens."""
+def write_beside(run: Run[TextConfig, LabelledTexts], folder: Path) -> None:
+    """Writes `vocabulary.txt`, a token a line by id, and `text.json`, how a text becomes ids."""
     from .stages.encoding import halves
 
     front, _ = halves(run.model)
+    assert front is not None, "a model of texts turns them into ids"
     layer = front.layers[-1]
-    tokens.write(folder, layer.vocabulary, layer.level, layer.length, layer.keep)
+    layer.vocabulary.write(folder, READING, length=layer.length, keep=layer.keep)
 
 
-def chosen_baselines(config: TextConfig) -> dict[str, Callable[[LabelledData], np.ndarray]]:
-    """The most frequent class, and linear models of n-grams of words or characters, as the model reads them."""
-    level = config.data.level
+def chosen_baselines(config: TextConfig) -> dict[str, Callable[[LabelledTexts], np.ndarray]]:
+    """The most frequent class, and linear models of n-grams of the tokens that the model reads."""
     return {
         "most_frequent": baselines.most_frequent,
-        "tfidf_unigrams": partial(of_texts.tfidf_unigrams, level=level),
-        "tfidf_bigrams": partial(of_texts.tfidf_bigrams, level=level),
-        "nbsvm": partial(of_texts.nbsvm, level=level),
+        "tfidf_unigrams": lambda data: of_texts.tfidf_unigrams(data, data.vocabulary.split),
+        "tfidf_bigrams": lambda data: of_texts.tfidf_bigrams(data, data.vocabulary.split),
+        "nbsvm": lambda data: of_texts.nbsvm(data, data.vocabulary.split),
     }
 
 

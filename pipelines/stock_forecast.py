@@ -26,6 +26,9 @@ from .tasks.forecasting.splits import SeriesData
 if TYPE_CHECKING:
     import keras
 
+    from .tasks.forecasting.model import Output
+    from .tasks.forecasting.windows import Windows
+
 
 def load(config: ForecastConfig) -> SeriesData:
     """Loads the series, divides them by date, and fits all scales on the training rows."""
@@ -126,9 +129,10 @@ def finish(config: ForecastConfig, data: SeriesData, model: keras.Model) -> kera
     return keras.Model(model.input, units, name="stock_forecast")
 
 
-def learned(config: ForecastConfig) -> str:
+def learned(config: ForecastConfig) -> Output:
     """What the network gives, as `tasks.forecasting.model.forecasts` calls it."""
-    return {"volatility": "variance", "direction": "direction"}.get(config.data.target, config.model.output)
+    of_targets: dict[str, Output] = {"volatility": "variance", "direction": "direction"}
+    return of_targets.get(config.data.target, config.model.output)
 
 
 def chosen_baselines(config: ForecastConfig) -> dict[str, Callable[[SeriesData], np.ndarray]]:
@@ -141,7 +145,7 @@ def chosen_baselines(config: ForecastConfig) -> dict[str, Callable[[SeriesData],
     if data.target == "direction":
         every = (direction.most_frequent, direction.after_the_last, direction.logistic)
         return {baseline.__name__: partial(answers.in_units, baseline) for baseline in every}
-    chosen = {
+    chosen: dict[str, Callable[[Windows, Windows], np.ndarray]] = {
         "last_value": baselines.last_value,
         "moving_average": partial(baselines.moving_average, steps=average),
         "linear": baselines.linear,
@@ -153,8 +157,8 @@ def chosen_baselines(config: ForecastConfig) -> dict[str, Callable[[SeriesData],
     if 1 < data.season <= data.window:
         chosen["seasonal_naive"] = partial(baselines.seasonal_naive, season=data.season)
     if data.target != "volatility" and config.evaluation.theta_seconds and data.window >= max(4, 2 * data.season):
-        settings = {"season": data.season, "seconds": config.evaluation.theta_seconds}
-        chosen["theta"] = partial(answers.every_kth, partial(baselines.theta, **settings))
+        theta = partial(baselines.theta, season=data.season, seconds=config.evaluation.theta_seconds)
+        chosen["theta"] = partial(answers.every_kth, theta)
     return {name: partial(answers.in_units, baseline) for name, baseline in chosen.items()}
 
 
@@ -177,7 +181,7 @@ def about_data(config: ForecastConfig) -> str:
     )
 
 
-def task() -> Task:
+def task() -> Task[ForecastConfig, SeriesData]:
     """What sets it apart from other tasks."""
     from .tasks.forecasting.task import FORECASTING
 

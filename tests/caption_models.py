@@ -3,12 +3,15 @@
 import keras
 import numpy as np
 
+from keras_recurrent.pipelines.runtime.vocabulary import Vocabulary
 from keras_recurrent.pipelines.tasks.captioning.image_encoder import ENCODER
 from keras_recurrent.pipelines.tasks.captioning.model import CaptionDecoder
 from keras_recurrent.pipelines.tasks.captioning.search import Search, captioner
+from keras_recurrent.pipelines.tasks.captioning.words import bounded
 
 MAP, SIDE = (2, 3, 5), 6
 WORDS = ("", "[UNK]", "a", "boat", "two", "moored", "é", "on", "sea")
+BOUNDED = bounded(Vocabulary(WORDS, "word"))
 VOCABULARY, LENGTH = len(WORDS), 5
 
 

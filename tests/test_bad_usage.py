@@ -31,6 +31,32 @@ OPTIONS = {
         ["--set", "model.cell=keras.simple_rnn", "--set", "model.chrono=9"],
         ["model.chrono needs one of keras.lstm, keras.gru, lstm, ", "keras.simple_rnn"],
     ),
+    "an option of another cell": (
+        ["--set", "model.cell=lru", "--set", "model.options={radius: 0.9}"],
+        ["model.options.radius (--set model.options={radius: 0.9})", "lru", "Did you mean 'min_radius'?", "max_phase"],
+    ),
+    "an option with a key of its own": (
+        ["--set", "model.options.recurrent_dropout=0.5"],
+        ["model.options.recurrent_dropout (--set", "the key recurrent_dropout, beside options"],
+    ),
+    "an option that the pipeline sets": (
+        ["--set", "model.options.dtype=float16"],
+        ["model.options.dtype", "training.precision"],
+    ),
+    "an option with keys": (
+        ["--set", "model.options.activation={name: tanh}"],
+        ["model.options.activation", "expected a number, a text"],
+    ),
+    "an option that is no number": (["--set", "model.options.seed=.inf"], ["model.options.seed", "finite"]),
+    "a text for a switch": (
+        ["--set", "model.options.use_bias=none"],
+        ["model.options.use_bias", "true or false", "'none'"],
+    ),
+    "options as a list": (["--set", "model.options=[zoneout]"], ["model.options", "keys and values"]),
+    "biases set twice": (
+        ["--set", "model.chrono=9", "--set", "model.options.use_bias=false"],
+        ["model.chrono sets the biases", "model.options.use_bias"],
+    ),
     "int8 over 784 steps both ways": (
         ["--preset", "pixels", "--set", "model.bidirectional=true", "--set", "export.quantization=[int8]"],
         ["(--set export.quantization=[int8])", "up to 80 time steps", "leave out int8"],
@@ -43,7 +69,12 @@ OPTIONS = {
     "few rows": (["--set", "export.rows=8"], ["export.rows", "64"]),
     "no equals sign": (["--set", "training.epochs"], ["--set training.epochs", "section.key=value"]),
     "no section": (["--set", "epochs=3"], ["--set epochs=3", "section.key=value"]),
-    "too deep": (["--set", "model.cell.units=3"], ["--set model.cell.units=3", "section.key=value"]),
+    "too deep": (
+        ["--set", "model.cell.units=3"],
+        ["model.cell (--set model.cell.units=3)", "expected a value", "units"],
+    ),
+    "an empty part": (["--set", "model.=3"], ["--set model.=3", "section.key=value"]),
+    "no such date": (["--set", "data.limit=2020-13-01"], ["--set data.limit=2020-13-01", "YAML"]),
     "no YAML": (["--set", "training.devices=[CPU:0"], ["--set training.devices=[CPU:0", "YAML"]),
     "header": (["--set", "pipeline.name=x"], ["pipeline", "--set pipeline.name=x"]),
     "negative seed": (["--seed", "-1"], ["training.seed", "-1"]),

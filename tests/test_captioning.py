@@ -79,7 +79,7 @@ def contents_of(folder):
 def lines_of(run, tokens):
     """Each caption of a beam `[n, width, time]`, or of a greedy search `[n, time]`, as a line."""
     if tokens.ndim == 2:
-        return [words.sentence(each) for each in words.from_ids(tokens, run.names)]
+        return [words.of_run(run).decode(row) for row in tokens]
     return [lines_of(run, of_picture) for of_picture in tokens]
 
 
@@ -138,7 +138,7 @@ def test_the_kept_epoch_is_the_one_that_writes_best(done):
     assert history["val_cider_d"].nunique() > 1
     best = history["val_cider_d"].idxmax()
     assert run.metrics["epochs"]["kept"] == history["epoch"][best]
-    written = words.from_ids(otherwise(run, GREEDY, data.validation.inputs)["tokens"], run.names)
+    written = [data.vocabulary.named(row) for row in otherwise(run, GREEDY, data.validation.inputs)["tokens"]]
     expected = agreement.cider_d(written, data.validation.references).mean()
     assert history["val_cider_d"][best] == pytest.approx(expected, abs=1e-6)
 
@@ -193,7 +193,10 @@ def test_the_files_beside_a_tflite_file_tell_its_words(done):
     assert vocabulary[-1] == ""
     assert {"red", "triangle", "circles", "middle", "the"} < set(vocabulary)
     assert (export / "labels.txt").read_text(encoding="utf-8").split("\n") == vocabulary
-    assert read(export / "captions.json") == {"level": "word", "side": SIDE}
+    assert read(export / "captions.json") == {
+        **{"level": "word", "padding": 0, "unknown": 1, "start": 0, "end": 0},
+        "side": SIDE,
+    }
 
 
 def test_a_run_can_be_repeated_by_its_own_configuration(cli, done):

@@ -72,10 +72,10 @@ def test_a_list_is_followed(album):
     assert data.sizes() == {"train": 24, "validation": 8, "test": 8}
     assert split_of(data) == {row["filename"]: row["split"] for row in rows()}
     assert data.notes == ()
-    assert data.vocabulary[:2] == ("", "[UNK]")
-    assert set(data.vocabulary[2:]) == {"a", "the", "is", "picture", *COLOURS}
+    assert data.vocabulary.tokens[:2] == ("", "[UNK]")
+    assert set(data.vocabulary.tokens[2:]) == {"a", "the", "is", "picture", *COLOURS}
     assert data.train.tokens.shape == (24, 2, 5), "no picture has more than two captions"
-    caption = [data.vocabulary[number] for number in data.train.tokens[1, 1]]
+    caption = [data.vocabulary.tokens[number] for number in data.train.tokens[1, 1]]
     assert caption == ["the", "picture", "is", "green", ""]
     assert not data.train.tokens[:, 2:].any()
     assert data.test.references[0] == (("a", "gray", "picture"), ("the", "picture", "is", "gray"))
@@ -110,7 +110,7 @@ def test_captions_of_unknown_words_are_not_learned(album):
     entries[1]["captions"] = ["plugh"]
     entries[3]["captions"] = ["xyzzy"]
     data = loaded(listed(album, entries), least=2)
-    assert not {"qwx", "zyx", "plugh", "xyzzy"} & set(data.vocabulary)
+    assert not {"qwx", "zyx", "plugh", "xyzzy"} & set(data.vocabulary.tokens)
     assert "1.png" not in split_of(data)
     assert split_of(data)["3.png"] == "test"
     assert data.test.references[0] == (("xyzzy",),)
@@ -121,7 +121,7 @@ def test_captions_of_unknown_words_are_not_learned(album):
         "1 training picture is left with no caption, and is not learned",
     )
     everything = loaded(album)
-    assert {"qwx", "zyx", "plugh"} < set(everything.vocabulary)
+    assert {"qwx", "zyx", "plugh"} < set(everything.vocabulary.tokens)
     assert everything.sizes()["train"] == 24
 
 
@@ -138,7 +138,7 @@ def test_a_caption_of_400_words_is_learned_as_far_as_it_is_let(album):
     entries[3]["captions"] = [long]
     data = loaded(listed(album, entries))
     assert data.train.tokens.shape == (24, 2, 31)
-    first = [data.vocabulary[number] for number in data.train.tokens[0, 0]]
+    first = [data.vocabulary.tokens[number] for number in data.train.tokens[0, 0]]
     assert first == [*long.split()[:30], ""]
     assert data.notes == ("1 training caption is longer than data.length=30; the first words are learned",)
     assert data.test.references[0] == (tuple(long.split()),), "it is scored against all of it"

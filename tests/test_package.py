@@ -46,7 +46,7 @@ def wheel(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_the_wheel_holds_every_module_and_preset_and_nothing_else(wheel):
+def test_the_wheel_holds_every_module_preset_and_template_and_nothing_else(wheel):
     expected = {
         f"keras_recurrent/{path.relative_to(ROOT).as_posix()}"
         for top in ("layers", "pipelines")

@@ -1,6 +1,7 @@
 """Classes of texts from the command line: the run folder, exported files, and data that can't be used."""
 
 import csv
+import html
 import json
 import re
 import sys
@@ -94,10 +95,22 @@ def test_the_card_says_what_was_read(opinions, reviews):
 
 def test_the_page_of_mistakes_shows_texts_as_they_are(either):
     page = (either.path / "plots/worst_mistakes.html").read_text(encoding="utf-8")
-    wrong = sum(row["correct"] == "False" for row in table(either.path / "predictions.csv"))
-    assert page.count("<h2>") == min(wrong, 20)
-    assert "<good>" not in page
-    assert page.count("<span") >= page.count("<h2>")
+    run = runs.open(either.path)
+    texts, explained = run.pipeline.load(run.config).test.inputs, run.config.model.pooling != "last"
+    wrong = {row["row"]: row for row in table(either.path / "predictions.csv") if row["correct"] == "False"}
+    shown = re.findall(r"<h2>([^<]*)</h2>\s*<p>(.*?)</p>", page, re.S)
+    assert len(shown) == min(len(wrong), 20) > 0
+    for title, spans in shown:
+        number = re.match(r"row (\d+): ", title)[1]
+        label, answer, probability = (wrong[number][f"{key}label"] for key in ("", "predicted_", "probability_"))
+        assert html.unescape(title) == f"row {number}: {label}, taken for {answer} ({float(probability):.3f})"
+        words = [html.unescape(word) for word in re.findall(r"<span[^>]*>([^<]*)</span>", spans)]
+        text = texts[int(number)]
+        if explained:  # a token each, in small letters
+            assert len(words) > 3
+            assert "".join(words) == "".join(text.lower().split())
+        else:
+            assert words == [text]
 
 
 def test_every_file_is_proven(either):
@@ -160,6 +173,29 @@ def test_exported_files_take_raw_texts_where_nothing_else_is_installed(process, 
     assert labels == [label for _, (label,) in single] == [run.names[best] for best in expected.argmax(-1)]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("level", ["byte", "subword"])
+def test_bytes_and_subwords_are_read_alike_by_every_file(cli, process, tiny_texts, tmp_path, level):
+    options = tiny_texts(data__count=300, data__level=level, data__vocabulary=120, data__length=40)
+    result = cli("run", "sentiment", *options, "--output", tmp_path, "--name", "a", "--quiet", "--json")
+    assert result.exit_code == 0, result.stderr
+    done = json.loads(result.stdout)
+    assert all(artifact["passed"] for artifact in done["parity"]["artifacts"].values())
+    assert set(done["metrics"]["baselines"]) == BASELINES
+    run = runs.open(tmp_path / "sentiment/a")
+    expected = run.predict(TEXTS)
+    assert np.ptp(expected, axis=0).min() > 1e-3
+    for program, file in ((TENSORFLOW_ALONE, "saved_model/1"), (NUMPY_ALONE, "model.tflite")):
+        arguments = [run.path / "export" / file, json.dumps(TEXTS)]
+        served = process(*arguments, program=[sys.executable, "-c", program], TF_CPP_MIN_LOG_LEVEL="3")
+        assert served.exit_code == 0, served.stderr
+        (together, labels), *_ = json.loads(served.stdout)
+        np.testing.assert_allclose(together, expected, atol=1e-5)
+        assert labels == [run.names[best] for best in expected.argmax(-1)]
+    settings = read(run.path / "export/text.json")
+    assert (settings["level"], settings["length"]) == (level, 40)
+
+
 def test_the_loading_code_of_the_card_runs(reviews, monkeypatch):
     card = (reviews.path / "README.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```python\n(.+?)```", card, re.S)
@@ -176,7 +212,10 @@ def test_the_loading_code_of_the_card_runs(reviews, monkeypatch):
 def test_the_files_beside_a_tflite_file_say_how_to_read(reviews):
     export = reviews.path / "export"
     assert (export / "labels.txt").read_text(encoding="utf-8").split("\n") == [*CLASSES, ""]
-    assert read(export / "text.json") == {"level": "word", "length": 64, "keep": "right"}
+    assert read(export / "text.json") == {
+        **{"level": "word", "padding": 0, "unknown": 1, "start": None, "end": None},
+        **{"length": 64, "keep": "right"},
+    }
     vocabulary = (export / "vocabulary.txt").read_text(encoding="utf-8").split("\n")[:-1]
     assert vocabulary[:2] == ["", "[UNK]"]
     assert {"film", "，", "это", "فيلم", "i'm", "'quoted'", "好看"} <= set(vocabulary)
@@ -185,13 +224,13 @@ def test_the_files_beside_a_tflite_file_say_how_to_read(reviews):
 def test_a_classifier_without_its_vocabulary_says_so(reviews, finished, tmp_path):
     from keras_recurrent.pipelines.runtime import TextClassifier
 
-    with pytest.raises(ArtifactError, match="lacks what turns texts into ids"):
+    with pytest.raises(ArtifactError, match=r"vocabulary\.txt and text\.json in .* are missing"):
         TextClassifier(finished.path / "export/model.tflite")
     with pytest.raises(ArtifactError, match="no file"):
         TextClassifier(reviews.path / "export/none.tflite")
     copy = reviews.copy(tmp_path) / "export"
     (copy / "text.json").write_text("{")
-    with pytest.raises(ArtifactError, match="lacks what turns texts into ids"):
+    with pytest.raises(ArtifactError, match=r"text\.json in .* damaged"):
         TextClassifier(copy / "model.tflite")
 
 
@@ -232,7 +271,7 @@ def test_synthetic_sentences_are_split_without_overlap_and_the_same_whatever_the
     again = loaded(count=500, limit=50)
     assert again.sizes() == {"train": 50, "validation": 40, "test": 100}
     assert again.test.inputs.tolist() == data.test.inputs.tolist()
-    assert set(again.vocabulary) < set(data.vocabulary)
+    assert set(again.vocabulary.tokens) < set(data.vocabulary.tokens)
     other = loaded(count=500, split_seed=1)
     assert other.test.inputs.tolist() != data.test.inputs.tolist()
 
@@ -288,13 +327,13 @@ def test_a_folder_of_texts(tmp_path, splits):
         {"train": 36, "validation": 4, "test": 40} if len(splits) > 1 else {"train": 29, "validation": 3, "test": 8}
     )
     assert all(data.classes[label] in text for text, label in zip(data.test.inputs, data.test.labels, strict=True))
-    assert "好" in data.vocabulary
+    assert "好" in data.vocabulary.tokens
 
 
 def test_no_text_has_any_token(table_of, refused, options, tmp_path):
     empty = [("", label, split) for split in ("train", "test") for label in ("a", "b") for _ in range(20)]
     chosen = options(data__source="csv", data__path=table_of(empty), data__split_column="split")
-    refused(3, ["texts are all empty"], "train", "sentiment", *chosen, "--quiet", "--output", tmp_path / "runs")
+    refused(3, ["the texts are all empty"], "train", "sentiment", *chosen, "--quiet", "--output", tmp_path / "runs")
 
 
 VECTORS = "very 1 2 3\nfilm 4 5 6\nNOT 7 8 9\nunheard 1 1 1\n"
@@ -304,11 +343,11 @@ VECTORS = "very 1 2 3\nfilm 4 5 6\nNOT 7 8 9\nunheard 1 1 1\n"
 def test_word_vectors_are_where_training_begins(tmp_path, header):
     (tmp_path / "vectors.txt").write_text(header + VECTORS)
     data = loaded(count=300, embeddings=tmp_path / "vectors.txt", embedding=3)
-    film = data.vocabulary.index("film")
+    film = data.vocabulary.tokens.index("film")
     assert data.vectors.shape == (len(data.vocabulary), 3)
     assert data.vectors[film].tolist() == [4, 5, 6]
     assert data.vectors[0].tolist() == [0, 0, 0]
-    assert 0 < np.abs(np.delete(data.vectors, [0, film, data.vocabulary.index("very")], axis=0)).max() <= 0.05
+    assert 0 < np.abs(np.delete(data.vectors, [0, film, data.vocabulary.tokens.index("very")], axis=0)).max() <= 0.05
     assert data.notes[-1] == f"2 of {len(data.vocabulary):,} tokens have a vector in {tmp_path / 'vectors.txt'}"
     model = build(config_of(embedding=3), data, "float32")
     np.testing.assert_array_equal(model.get_layer("embedding").get_weights()[0], data.vectors)
@@ -398,7 +437,7 @@ def test_reviews_of_tfds(monkeypatch):
     data = loaded(source="tfds")
     assert data.classes == ("negative", "positive")
     assert data.sizes() == {"train": 36, "validation": 4, "test": 40}
-    assert {"好", "b", "ad"} < set(data.vocabulary)
+    assert {"好", "b", "ad"} < set(data.vocabulary.tokens)
     assert data.test.inputs[0] == "gut 好"
     assert data.classes[data.test.labels[0]] == "positive"
     assert data.notes == ("40 of 40 test texts also stand in training; they are kept and scored",)

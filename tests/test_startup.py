@@ -1,20 +1,26 @@
 """Help, lists and refusals come at once, since neither TensorFlow nor Keras is imported for them."""
 
+import json
+import re
 import resource
 import sys
 
 import pytest
+import yaml
+
+from keras_recurrent.pipelines.core import catalogue
 
 AT_ONCE = 0.5
 TRIES = 5
+PIPELINES = catalogue.names()
 
 QUICK = {
     "help": (["--help"], 0),
     "help of a verb": (["run", "--help"], 0),
     "list": (["list"], 0),
     "misspelt pipeline": (["run", "mnist_row"], 2),
-    "misspelt preset": (["run", "mnist_rows", "--preset", "sampel"], 2),
     "misspelt verb": (["trian", "mnist_rows"], 2),
+    **{f"misspelt preset of {name}": (["run", name, "--preset", "sampel"], 2) for name in PIPELINES},
 }
 
 
@@ -24,18 +30,60 @@ def seconds_of_children():
     return used.ru_utime + used.ru_stime
 
 
+SCRIPT = """
+import json, sys
+from keras_recurrent.pipelines import cli
+codes = []
+for arguments in json.loads(sys.argv[1]):
+    try:
+        cli.main(arguments)
+    except SystemExit as end:
+        codes.append(end.code)
+    print("\\0", end="")
+print(codes, sorted({"tensorflow", "keras", "tensorflow_datasets", "sklearn"} & set(sys.modules)))
+"""
+
+
+def without_a_framework(process, *commands):
+    """What was printed by commands of one process, which must end with these codes and import no framework."""
+    arguments, codes = zip(*commands, strict=True)
+    result = process(json.dumps(arguments), program=[sys.executable, "-c", SCRIPT])
+    *printed, end = result.stdout.split("\0")
+    assert end.strip() == f"{list(codes)} []", result
+    return printed
+
+
 @pytest.mark.parametrize("name", QUICK)
 def test_answers_at_once(process, name):
-    arguments, code = QUICK[name]
     fastest = float("inf")
     for _ in range(TRIES):
         before = seconds_of_children()
-        result = process(*arguments)
+        without_a_framework(process, QUICK[name])
         fastest = min(fastest, seconds_of_children() - before)
-        assert result.exit_code == code
         if fastest <= AT_ONCE:
             break
     assert fastest <= AT_ONCE
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_a_configuration_is_resolved_without_a_framework(process, pipeline):
+    shown, schema, _ = without_a_framework(
+        process,
+        (["show", pipeline, "--set", "training.epochs=5"], 0),
+        (["show", pipeline, "--schema"], 0),
+        (["run", pipeline, "--set", "model.unist=5"], 2),
+    )
+    settings = yaml.safe_load(shown)
+    assert (settings["pipeline"], settings["training"]["epochs"]) == (pipeline, 5)
+    assert set(json.loads(schema)["properties"]) == set(settings)
+
+
+def test_options_of_a_cell_are_checked_without_a_framework(process):
+    without_a_framework(
+        process,
+        (["show", "mnist_rows", "--set", "model.cell=lru", "--set", "model.options={min_radius: 0.9}"], 0),
+        (["show", "mnist_rows", "--set", "model.options.zoneuot=0.1"], 2),
+    )
 
 
 def test_a_reader_that_closes_the_pipe_is_no_error(start):
@@ -47,45 +95,20 @@ def test_a_reader_that_closes_the_pipe_is_no_error(start):
     child.stdout = None
 
 
-SCRIPT = """
-import sys
-from keras_recurrent.pipelines import cli
-try:
-    cli.app(sys.argv[1:])
-except SystemExit as end:
-    heavy = {"tensorflow", "keras", "tensorflow_datasets", "sklearn"} & set(sys.modules)
-    print(end.code, sorted(heavy))
-"""
+def test_list_names_every_pipeline_with_its_presets(cli):
+    listed, name = {}, None
+    for line in cli("list").stdout.splitlines():
+        if preset := re.match(r"  (\S+)", line):
+            listed[name].append(preset[1])
+        elif not line.startswith(" "):
+            name = line.partition(":")[0]
+            listed[name] = []
+    assert listed == {name: ["preset", *catalogue.presets(name)] for name in PIPELINES}
 
 
-@pytest.mark.parametrize("name", QUICK)
-def test_imports_no_framework(process, name):
-    arguments, code = QUICK[name]
-    result = process(*arguments, program=[sys.executable, "-c", SCRIPT])
-    assert result.stdout.splitlines()[-1] == f"{code} []", result
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["show", "mnist_rows", "--set", "training.epochs=5"],
-        ["show", "mnist_rows", "--schema"],
-        ["run", "mnist_rows", "--set", "model.unist=5"],
-    ],
-)
-def test_a_configuration_is_resolved_without_a_framework(process, arguments):
-    result = process(*arguments, program=[sys.executable, "-c", SCRIPT])
-    assert result.stdout.splitlines()[-1].endswith("[]"), result
-
-
-def test_list_names_every_pipeline_and_preset_in_a_line_each(cli):
-    lines = cli("list").stdout.splitlines()
-    assert {line.split(":")[0] for line in lines if not line.startswith(" ")} >= {"mnist_rows", "captioning"}
-    assert any(line.split()[:1] == ["sample"] for line in lines)
-
-
-def test_a_pipeline_without_verb_or_with_help_only(process):
-    result = process("--help", program=[sys.executable, "-m", "keras_recurrent.pipelines.mnist_rows"])
-    assert result.exit_code == 0
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_the_help_of_a_module_is_that_of_run(process, pipeline):
+    result = process("--help", program=[sys.executable, "-m", f"keras_recurrent.pipelines.{pipeline}"])
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("Usage: keras-recurrent run ")
     assert "--preset" in result.stdout
-    assert result.stderr == ""

@@ -19,7 +19,7 @@ from .request import OUTPUT, Request
 if TYPE_CHECKING:
     from ..core.pipeline import Run
 
-UsageMistake = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+UsageMistake: type[Exception] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 INTERRUPTED = 130
 DEBUG = "--debug"
 OF_A_PIPELINE = ("run", "train", "show", "compare")
@@ -29,7 +29,7 @@ debugging = False
 class Verbs(TyperGroup):
     """Turns errors into one readable message and the exit code that belongs to them."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Runs a verb."""
         try:
             return super().invoke(ctx)
@@ -57,7 +57,7 @@ class Verbs(TyperGroup):
 class BehindRun(TyperCommand):
     """Leaves `--`, and what stands behind it, to the command that comes after RUN."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parses what stands before `--`."""
         end = args.index("--") if "--" in args else len(args)
         super().parse_args(ctx, args[:end])
@@ -99,7 +99,7 @@ def list_pipelines(as_json: Json = False) -> None:
     """The pipelines and their presets."""
     from ..core.console import table
 
-    about = {
+    about: dict[str, dict[str, Any]] = {
         name: {
             "aliases": list(catalogue.aliases(name)),
             "summary": catalogue.summary(name),
@@ -206,7 +206,7 @@ def predict(
 @app.command()
 def compare(
     pipeline: PipelineName,
-    cells: Annotated[str, typer.Option(help="Such as keras.lstm,bidirectional:keras.gru.")],
+    cells: Annotated[str, typer.Option(help="Such as 'lstm,bidirectional:gru,lru:{min_radius: 0.9}'.")],
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each cell.")] = 3,
     preset: Preset = None,
     config: ConfigFile = None,
@@ -223,7 +223,7 @@ def compare(
     from ..core.console import progress, table
     from . import comparison
 
-    chosen = [cell.strip() for cell in cells.split(",") if cell.strip()]
+    chosen = comparison.split(cells)
     if not chosen:
         raise UsageError("--cells: name at least one cell.")
     done = comparison.compare(request, chosen, seeds, progress(quiet))
@@ -258,7 +258,7 @@ def convert(
     entry = conversion.convert(model, to, quantization, output, data, unsafe)
     if as_json:
         return _print_json(entry)
-    row = (entry["path"], entry["bytes"], _number(entry["max_abs_diff"], ".1e"))
+    row: tuple[Any, ...] = (entry["path"], entry["bytes"], _number(entry["max_abs_diff"], ".1e"))
     row += (_number(entry["milliseconds_per_example"], ".3f"), len(entry["operations"] or []) or "TensorFlow's")
     table(["file", "bytes", "largest difference", "ms/example", "builtin operations"], [row])
 

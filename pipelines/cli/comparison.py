@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 from rich.console import Console
 
 from ..core import catalogue, files, runs
@@ -18,6 +21,7 @@ from . import verbs
 from .request import Request
 
 BOTH_WAYS = "bidirectional:"
+NOT_PLAIN = r"[^\w.-]+"
 
 
 @dataclass(frozen=True)
@@ -33,48 +37,50 @@ class Comparison:
 def compare(request: Request, cells: Sequence[str], seeds: int, console: Console) -> Comparison:
     """Trains every cell with `seeds` seeds, and writes `compare.csv`, `compare.png` and the runs themselves.
 
-    A cell may be `bidirectional:NAME`, whatever the configuration says.
+    A cell may be `bidirectional:NAME`, whatever the configuration says, and `NAME:{option: value}` with options that
+    take the place of those of the configuration.
 
     Resumed, it keeps finished trainings and goes on with the one that was cut off. A training that diverges is left
     out, and said to be; the column `runs` counts the others.
 
     Raises:
         DivergenceError: If every training diverged.
-        UsageError: If a cell is unknown or named twice, or the folder exists.
+        UsageError: If a cell is unknown or named twice, it refuses an option, or the folder exists.
     """
-    for cell in cells:
-        name = cell.removeprefix(BOTH_WAYS)
-        if name not in CELLS:
-            raise UsageError(f"--cells: there is no cell {name!r}. {did_you_mean(name, CELLS)}")
-    if len(set(cells)) < len(cells):
+    chosen = [contender(cell) for cell in cells]
+    if len({each.folder for each in chosen}) < len(chosen):
         raise UsageError(f"--cells: a cell is named twice in {','.join(cells)}.")
     pipeline = catalogue.load(request.pipeline)
-    first = request.resolve().training.seed
+    configs = [request.resolve(*each.assignments) for each in chosen]
+    first = configs[0].training.seed
     folder = _folder(request)
-    data = verbs.load(pipeline, request.resolve(), console)
+    data = verbs.load(pipeline, configs[0], console)
+    for config in configs:
+        verbs.check_options(pipeline, config, data)
     from ..stages.evaluation import baseline_answers, parameters
     from ..stages.plots import comparison, save
     from ..stages.training import train
 
     score = pipeline.task().score
     rows = []
-    for cell in cells:
+    for each in chosen:
         for seed in range(first, first + seeds):
-            settings = request.resolve(*_assignments(cell), f"training.seed={seed}")
-            path = folder / f"{cell.replace(':', '-')}-seed{seed}"
+            settings = request.resolve(*each.assignments, f"training.seed={seed}")
+            path = folder / f"{each.folder}-seed{seed}"
             run = runs.open(path) if path.exists() else runs.create(path, pipeline, settings)
             if run.config != settings:
                 raise UsageError(f"{path} was trained with other settings; choose another --name.")
-            console.print(f"{cell}, seed {seed}, in {path}", highlight=False, soft_wrap=True)
+            about = f"{each.spelling}, seed {seed}"
+            console.print(f"{about}, in {path}", highlight=False, markup=False, soft_wrap=True)
             try:
                 if not (path / "model.keras").is_file():
                     train(run, data, console)
             except DivergenceError as error:
-                console.print(f"{cell}, seed {seed}, is left out: {error}", highlight=False, soft_wrap=True)
+                console.print(f"{about}, is left out: {error}", highlight=False, markup=False, soft_wrap=True)
                 continue
             scores = score(run.config, data, run.predict(data.test.inputs))
             epochs = run.history["seconds"]
-            rows.append((cell, scores[run.primary], parameters(run.model), float(epochs.median())))
+            rows.append((each.spelling, scores[run.primary], parameters(run.model), float(epochs.median())))
     if not rows:
         raise DivergenceError("every training diverged; there is nothing to compare.")
     table = summarise(rows, run.primary)
@@ -85,10 +91,67 @@ def compare(request: Request, cells: Sequence[str], seeds: int, console: Console
     return Comparison(folder, run.primary, table, baselines)
 
 
-def _assignments(cell: str) -> list[str]:
-    """The settings that a name of `--cells` stands for."""
-    both_ways = ["model.bidirectional=true"] if cell.startswith(BOTH_WAYS) else []
-    return [f"model.cell={cell.removeprefix(BOTH_WAYS)}", *both_ways]
+@dataclass(frozen=True)
+class Contender:
+    """One entry of `--cells`."""
+
+    spelling: str
+    """As it was written."""
+    assignments: tuple[str, ...]
+    """The settings that it stands for."""
+    folder: str
+    """How the folders of its runs begin."""
+
+
+def split(cells: str) -> list[str]:
+    """The entries of `--cells`: what commas part that stand outside of braces and brackets.
+
+    >>> split("lru:{min_radius: 0.9, max_radius: 1}, lstm")
+    ['lru:{min_radius: 0.9, max_radius: 1}', 'lstm']
+    """
+    entries, depth = [""], 0
+    for sign in cells:
+        depth += (sign in "{[") - (sign in "}]")
+        if sign == "," and depth == 0:
+            entries.append("")
+        else:
+            entries[-1] += sign
+    return [entry.strip() for entry in entries if entry.strip()]
+
+
+def contender(cell: str) -> Contender:
+    """Reads one entry of `--cells`: `NAME`, `bidirectional:NAME`, and either with options, `NAME:{option: value}`.
+
+    >>> contender("bidirectional:gru:{zoneout: 0.1}").folder
+    'bidirectional-gru-zoneout-0.1'
+
+    Raises:
+        UsageError: If there is no such cell, or the options are no mapping.
+    """
+    both_ways = cell.startswith(BOTH_WAYS)
+    name, colon, text = cell.removeprefix(BOTH_WAYS).partition(":")
+    if name not in CELLS:
+        raise UsageError(f"--cells: there is no cell {name!r}. {did_you_mean(name, CELLS)}")
+    assignments = [f"model.cell={name}"]
+    parts = [name]
+    if both_ways:
+        assignments.append("model.bidirectional=true")
+        parts.insert(0, "bidirectional")
+    if colon:
+        assignments.append(f"model.options={text}")
+        parts += [f"{key}-{value}" for key, value in sorted(_options(cell, text).items())]
+    plain = [re.sub(NOT_PLAIN, "_", part).strip("_") for part in parts]
+    return Contender(cell, tuple(assignments), "-".join(plain))
+
+
+def _options(cell: str, text: str) -> dict[str, Any]:
+    try:
+        options = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError):
+        options = None
+    if not isinstance(options, dict):
+        raise UsageError(f"--cells {cell}: expected options as in {{unroll: true}}, got {text!r}.")
+    return {str(key): value for key, value in options.items()}
 
 
 def summarise(rows: list[tuple[str, float, int, float]], metric: str) -> pd.DataFrame:

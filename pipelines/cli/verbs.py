@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.console import Console
 
 from ..core import catalogue, runs, settings
-from ..core.config import Config
+from ..core.config import Config, has_options
 from ..core.data import Data
 from ..core.errors import GateError, UsageError
 from ..core.pipeline import LABELS, Pipeline, Run
@@ -54,6 +56,16 @@ def load(pipeline: Pipeline, config: Config, console: Console) -> Data:
     return data
 
 
+def check_options(pipeline: Pipeline, config: Config, data: Data) -> None:
+    """Builds the model once if its cell has options, so that one that the layer refuses leaves no run folder behind.
+
+    Raises:
+        UsageError: If the layer refuses an option.
+    """
+    if has_options(config):
+        pipeline.build(config, data, config.training.precision)
+
+
 def _begin(request: Request, console: Console) -> tuple[Run, Data]:
     """The run folder, and the data: loaded first, so that unusable data leaves no folder behind."""
     catalogue.check(request.pipeline, request.preset)
@@ -65,6 +77,7 @@ def _begin(request: Request, console: Console) -> tuple[Run, Data]:
     chosen = request.resolve()
     path = runs.new_path(pipeline, request.output, request.name)
     data = load(pipeline, chosen, console)
+    check_options(pipeline, chosen, data)
     if chosen.training.devices is not None:
         from ..stages.training import strategy
 
@@ -79,15 +92,22 @@ def _same_settings(request: Request, run: Run) -> None:
     preset = request.preset or typed.preset or run.config.preset
     differing = [] if preset == run.config.preset else [f"--preset {preset} (the run has {run.config.preset})"]
     asked = settings.resolve(type(run.config), request.pipeline, preset, request.file, request.assignments)
-    for section, key in sorted(typed.keys()):
-        value = asked.model_dump(mode="json")[section][key]
-        if value != written[section][key]:
-            differing.append(f"{section}.{key}={value} (the run has {written[section][key]})")
+    for path in sorted(typed.keys(type(run.config))):
+        value, of_run = (_at(path, each) for each in (asked.model_dump(mode="json"), written))
+        if value != of_run:
+            differing.append(f"{'.'.join(path)}={value} (the run has {of_run})")
     if differing:
         raise UsageError(
             f"--resume goes on with the settings of {run.path}; these differ: {', '.join(differing)}. "
             "Leave them out, or start a new run."
         )
+
+
+def _at(path: tuple[str, ...], values: Any) -> Any:
+    """The value at a path; None below what holds no keys."""
+    for key in path:
+        values = values.get(key) if isinstance(values, dict) else None
+    return values
 
 
 def _is_trained(run: Run) -> bool:

@@ -25,6 +25,7 @@ def progress(quiet: bool) -> Console:
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Prints a table on stdout; columns of numbers are flush right."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     grid = Table(box=None, pad_edge=False, header_style="bold")
@@ -33,7 +34,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         numeric = all(isinstance(row[index], int | float) or row[index] == "" for row in rows)
         grid.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        grid.add_row(*[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row])
+        grid.add_row(*[f"{cell:,}" if isinstance(cell, int) else escape(str(cell)) for cell in row])
     out = Console()
     (out if out.is_terminal else Console(width=WIDTH)).print(grid, highlight=False)
 

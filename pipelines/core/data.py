@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 import numpy as np
 
@@ -33,7 +33,7 @@ class Examples(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, rows: Any, /) -> Examples: ...
+    def __getitem__(self, rows: Any, /) -> Self: ...
 
     def reader(self) -> Callable[[tf.Tensor], tuple]:
         """A function, of TensorFlow operations, from row numbers `[batch]` to their inputs and labels, and weights of

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import types
 import typing
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,23 @@ from .errors import UsageError, did_you_mean
 
 @dataclass
 class Layer:
-    """Values from one place, and for each dotted key where it was written."""
+    """What is written in one place: a whole file, or the value of one `--set` at its path."""
 
-    values: dict[str, Any]
+    value: Any
     origin: dict[str, str] = field(default_factory=dict)
+    """For each dotted key, where it was written."""
     typed: bool = True
     """Written by the user, not brought by a preset."""
+    path: tuple[str, ...] = ()
+    """Where in the configuration the value belongs; the root of it for a file."""
+
+    @property
+    def values(self) -> Any:
+        """The value as seen from the root."""
+        values = self.value
+        for key in reversed(self.path):
+            values = {key: values}
+        return values
 
 
 def from_file(path: Path, typed: bool = True) -> Layer:
@@ -40,7 +53,7 @@ def from_file(path: Path, typed: bool = True) -> Layer:
         raise UsageError(f"--config {path}: there is no such file.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"--config {path}: can't be read as text: {error}.") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # a date such as 2020-13-01 is the second
         raise UsageError(f"--config {path}: is no valid YAML: {' '.join(str(error).split())}") from None
     if node is None:
         return Layer({}, typed=typed)
@@ -62,20 +75,28 @@ def _lines(node: yaml.MappingNode, path: Path, prefix: str = "") -> typing.Itera
 
 
 def from_assignment(assignment: str) -> Layer:
-    """Reads one `section.key=value`, the value being YAML.
+    """Reads one `section.key=value`, at any depth, the value being YAML; or `section={key: value}`.
 
     Raises:
         UsageError: If it has another form.
     """
     dotted, equals, text = assignment.partition("=")
-    parts = dotted.strip().split(".")
-    if not equals or len(parts) != 2 or not all(parts):
-        raise UsageError(f"--set {assignment}: expected section.key=value, such as --set training.epochs=5.")
+    path = tuple(dotted.strip().split("."))
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):
         raise UsageError(f"--set {assignment}: {text!r} is no valid YAML value.") from None
-    return Layer({parts[0]: {parts[1]: value}}, {".".join(parts): f"--set {assignment}"})
+    if not equals or not all(path) or (len(path) == 1 and not isinstance(value, dict)):
+        raise UsageError(f"--set {assignment}: expected section.key=value, such as --set training.epochs=5.")
+    return Layer(value, dict.fromkeys(_dotted(path, value), f"--set {assignment}"), path=path)
+
+
+def _dotted(path: tuple[str, ...], value: Any) -> typing.Iterator[str]:
+    """The dotted keys of a value and of all that it holds."""
+    yield ".".join(path)
+    if isinstance(value, dict):
+        for key, below in value.items():
+            yield from _dotted((*path, str(key)), below)
 
 
 def resolve(
@@ -105,15 +126,22 @@ class Typed:
     layers: list[Layer]
     preset: str | None = None
 
-    def keys(self) -> set[tuple[str, str]]:
-        """Every section and key written."""
+    def keys(self, schema: type[Config]) -> set[tuple[str, ...]]:
+        """The path of every key written: that of an assignment, and below it down to what is no section."""
+        root: type[BaseModel] | None = schema
         return {
-            (section, key)
+            (*layer.path, *path)
             for layer in self.layers
-            for section, keys in layer.values.items()
-            if isinstance(keys, dict)
-            for key in keys
+            for path in _paths(reduce(_section, layer.path, root), layer.value)
         }
+
+
+def _paths(section: type[BaseModel] | None, values: Any) -> typing.Iterator[tuple[str, ...]]:
+    if section is None or not isinstance(values, dict):
+        yield ()
+        return
+    for key, value in values.items():
+        yield from ((key, *path) for path in _paths(_section(section, key), value))
 
 
 def typed_layers(pipeline: str, file: Path | None, assignments: typing.Sequence[str]) -> Typed:
@@ -123,11 +151,11 @@ def typed_layers(pipeline: str, file: Path | None, assignments: typing.Sequence[
     """
     typed = Typed([from_file(file)] if file else [])
     for layer in typed.layers:
-        written_for = catalogue.canonical(layer.values.pop("pipeline", pipeline))
+        written_for = catalogue.canonical(layer.value.pop("pipeline", pipeline))
         if written_for != pipeline:
             where = layer.origin["pipeline"]
             raise UsageError(f"{where}: this configuration is for the pipeline {written_for!r}, not for {pipeline!r}.")
-        typed.preset = layer.values.pop("preset", None)
+        typed.preset = layer.value.pop("preset", None)
         known = catalogue.presets(pipeline)
         if typed.preset is not None and typed.preset not in map(str, known):
             where = layer.origin["preset"]
@@ -140,11 +168,7 @@ def merge(schema: type[Config], header: dict[str, str], layers: typing.Sequence[
     """Validates the merged layers; keys that the chosen source does not use are dropped or, if typed, refused."""
     values: dict[str, Any] = dict(header)
     for layer in layers:
-        for section, keys in layer.values.items():
-            if isinstance(keys, dict) and isinstance(values.get(section), dict):
-                values[section] = values[section] | keys
-            else:
-                values[section] = dict(keys) if isinstance(keys, dict) else keys
+        values = _written(schema, values, layer.path, layer.value)
     origin: dict[str, str] = {}
     for key, where in (item for layer in layers for item in layer.origin.items()):
         origin.pop(key, None)  # so that the last one written stands last
@@ -155,6 +179,43 @@ def merge(schema: type[Config], header: dict[str, str], layers: typing.Sequence[
     except ValidationError as error:
         lines = [_explain(schema, details, origin) for details in error.errors(include_url=False)]
         raise UsageError("\n".join(lines)) from None
+
+
+def _written(section: type[BaseModel] | None, old: Any, path: tuple[str, ...], value: Any) -> Any:
+    """The old value, with another one at a path below it.
+
+    A mapping that is written to a section is merged into it, key by key. Anything else takes the place of what was
+    there: a mapping that is the value of a key as a whole, and keys below what held none.
+    """
+    if path:
+        parts = [(path[0], path[1:], value)]
+    elif section is not None and isinstance(value, dict):
+        parts = [(key, (), each) for key, each in value.items()]
+    else:
+        return value
+    new = dict(old) if isinstance(old, dict) else {}
+    for key, rest, each in parts:
+        below = new[key] if key in new else _default(section, key)
+        new[key] = _written(_section(section, key), below, rest, each)
+    return new
+
+
+def _default(section: type[BaseModel] | None, key: str) -> Any:
+    """What a key holds that nobody wrote, as far as one can write below it."""
+    if section is None or key not in section.model_fields:
+        return None
+    default = section.model_fields[key].get_default(call_default_factory=True)
+    return default.model_dump(exclude_unset=True) if isinstance(default, BaseModel) else default
+
+
+def _section(section: type[BaseModel] | None, key: str) -> type[BaseModel] | None:
+    """The section at a key of another one, if there is one."""
+    if section is None or key not in section.model_fields:
+        return None
+    kind = section.model_fields[key].annotation
+    kinds = [each for each in (kind, *typing.get_args(kind)) if isinstance(each, type) and issubclass(each, BaseModel)]
+    union = typing.get_origin(kind) in (None, typing.Union, types.UnionType)
+    return kinds[0] if union and len(kinds) == 1 else None
 
 
 def _drop_unused(schema: type[Config], values: dict[str, Any], layers: typing.Sequence[Layer]) -> None:
@@ -174,7 +235,7 @@ def _drop_unused(schema: type[Config], values: dict[str, Any], layers: typing.Se
             if to_jsonable_python(mine[key]) != to_jsonable_python(default):  # as a run's config.yaml has it
                 users = " or ".join(sorted(section.only_for[key]))
                 raise UsageError(
-                    f"data.{key} ({layer.origin[f'data.{key}']}): the source {source!r} does not use it; "
+                    f"data.{key} ({_where(['data', key], layer.origin)}): the source {source!r} does not use it; "
                     f"it belongs to data.source={users}."
                 )
         del data[key]
@@ -182,10 +243,10 @@ def _drop_unused(schema: type[Config], values: dict[str, Any], layers: typing.Se
 
 def _explain(schema: type[BaseModel], details: ErrorDetails, origin: dict[str, str]) -> str:
     keys = [str(part) for part in details["loc"]]
-    dotted = ".".join(keys)
-    below = [origin[key] for key in origin if not keys or f"{key}.".startswith(f"{'.'.join(keys[:2])}.")]
-    where = below[-1] if below else None
-    place = f"{dotted} ({where})" if where else dotted
+    if details["type"] == "option":
+        keys.append(details["ctx"]["key"])
+    where = _where(keys, origin)
+    place = f"{'.'.join(keys)} ({where})" if where else ".".join(keys)
     match details["type"]:
         case "extra_forbidden":
             return f"{place}: there is no such key. {did_you_mean(keys[-1], _keys_beside(schema, keys))}"
@@ -194,20 +255,41 @@ def _explain(schema: type[BaseModel], details: ErrorDetails, origin: dict[str, s
             return f"{place}: {details['input']!r} is not allowed. {hint}"
         case "together" if not keys:
             return f"{details['msg']} ({where})." if where else f"{details['msg']}."
-        case "together":
-            return f"{place}: {details['msg']}."
+        case "together" | "option" | "plain":
+            return f"{place}: {details['msg'].rstrip('.')}."
         case "missing":
             return f"{place}: is needed and was not given."
-        case "model_type":
+        case "model_type" | "dict_type":
             return f"{place}: expected keys and values below it, got {details['input']!r}."
+        case _ if isinstance(details["input"], dict):
+            return f"{place}: expected a value, got keys below it: {', '.join(map(str, details['input']))}."
         case _:
             return f"{place}: {details['input']!r} is not allowed: {details['msg'].rstrip('.')}."
 
 
+def _where(keys: list[str], origin: dict[str, str]) -> str | None:
+    """Where a key, or what stands below it, was written last; else the nearest key above it that was written."""
+    dotted = ".".join(keys)
+    if below := [origin[key] for key in origin if not keys or f"{key}.".startswith(f"{dotted}.")]:
+        return below[-1]
+    above = [".".join(keys[:end]) for end in range(len(keys) - 1, 0, -1)]
+    return next((origin[key] for key in above if key in origin), None)
+
+
 def _keys_beside(schema: type[BaseModel], keys: list[str]) -> list[str]:
+    """The keys that are known where the last one stands; indices of lists, and names of their kinds, count for none."""
+    models = [schema]
     for key in keys[:-1]:
-        schema = typing.cast(type[BaseModel], schema.model_fields[key].annotation)
-    return [name for name in schema.model_fields if name not in ("pipeline", "preset")]
+        kinds = [model.model_fields[key].annotation for model in models if key in model.model_fields]
+        models = [model for kind in kinds for model in _models(kind)] or models
+    return [name for model in models for name in model.model_fields if name not in ("pipeline", "preset")]
+
+
+def _models(kind: Any) -> list[type[BaseModel]]:
+    """The sections that a type names, however deep."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return [kind]
+    return [model for part in typing.get_args(kind) for model in _models(part)]
 
 
 def _literals(expected: str) -> list[str]:

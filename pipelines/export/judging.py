@@ -81,7 +81,7 @@ def parted_for_sure(found: Output, wanted: Output, scores: Output, allowed: floa
     sure = step >= 0
     within = np.flatnonzero(sure & (step < wanted.lengths))
     sure[within] = margins(scores.steps[wanted.starts[within] + step[within]]) > allowed
-    return sure.reshape(len(wanted), -1).any(axis=1)
+    return np.asarray(sure.reshape(len(wanted), -1).any(axis=1))
 
 
 def margins(scores: np.ndarray) -> np.ndarray:
@@ -112,14 +112,14 @@ def repetition_problems(calls: Mapping[str, Answers], least_size: float, names: 
             problems.append(f"A second call with the same inputs gives other {name}.")
     for batch_size in (1, 7):
         others = calls[f"by_{batch_size}"]
-        first = {name: whole.first(len(others[name])) for name, whole in calls["whole"].items()}
-        wrong, _ = tokens_that_differ(others, first, BATCH_TOLERANCE, least_size)
-        problems += [f"In batches of {batch_size} {problem}" for problem in token_problems(wrong, others, first, names)]
+        head = {name: whole.first(len(others[name])) for name, whole in calls["whole"].items()}
+        wrong, _ = tokens_that_differ(others, head, BATCH_TOLERANCE, least_size)
+        problems += [f"In batches of {batch_size} {problem}" for problem in token_problems(wrong, others, head, names)]
         for name, whole in split(calls["whole"])[1].items():
-            difference = differences(others[name], first[name]).max()
+            difference = differences(others[name], head[name]).max()
             if not difference <= BATCH_TOLERANCE * size_of(whole, least_size):
                 problems.append(f"In batches of {batch_size} the {name} differ by {difference:.2g}.")
-            lengths = length_problems(name, others[name], first[name])
+            lengths = length_problems(name, others[name], head[name])
             problems += [f"In batches of {batch_size} {problem[0].lower()}{problem[1:]}" for problem in lengths]
     return problems
 
@@ -247,7 +247,7 @@ def label_problems(labels: Output | None, scores: Output, class_names: Sequence[
     best = scores.steps.argmax(-1)
     if labels.steps.shape != best.shape or not np.array_equal(labels.counts, scores.counts):
         return [f"The labels have shape {labels.steps.shape}, and the highest scores {best.shape}."]
-    if labels.is_text:
-        best = np.array([str(name) for name in class_names], dtype=object)[best]
+    if labels.is_text and class_names is not None:
+        best = np.array([str(name) for name in class_names], object)[best]
     wrong = labels.steps != best
     return [f"{wrong.sum()} labels are not those of the highest scores."] if wrong.any() else []

@@ -125,7 +125,7 @@ def as_array(values: Any) -> np.ndarray:
     if array.dtype.kind not in "OSU":
         return array
     texts = np.empty(array.shape, object)
-    texts.flat = [_decoded(value) for value in array.flat]
+    texts[...] = np.vectorize(_decoded, otypes=[object])(array) if array.size else texts
     return texts
 
 

@@ -21,7 +21,7 @@ def aligned(found: Output, wanted: Output) -> tuple[np.ndarray, np.ndarray, np.n
 
 def anywhere(truths: np.ndarray) -> np.ndarray:
     """For each step whether any of its values is true, `(steps,)`."""
-    return truths.any(axis=tuple(range(1, truths.ndim)))
+    return np.asarray(truths.any(axis=tuple(range(1, truths.ndim))))
 
 
 def difference_of(values: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -65,7 +65,7 @@ def partings(found: Output, wanted: Output) -> np.ndarray:
 
 def other_tokens(found: Output, wanted: Output) -> np.ndarray:
     """Rows whose tokens are not those that are expected, `(rows,)`."""
-    return (partings(found, wanted) >= 0).reshape(len(wanted), -1).any(axis=1)
+    return np.asarray((partings(found, wanted) >= 0).reshape(len(wanted), -1).any(axis=1))
 
 
 def first_parting(found: Output, wanted: Output, row: int, names: Sequence[str] | None = None) -> str:
@@ -118,7 +118,7 @@ def beginning(tokens: np.ndarray, names: Sequence[str] | None) -> str:
     more = len(tokens) > BEFORE
     words = [named(token, names) for token in tokens[-BEFORE:]]
     if all(word[0] in "'\"" for word in words):
-        bare = [token if isinstance(token, str) else str(names[token]) for token in tokens[-BEFORE:]]
+        bare = [token if names is None or isinstance(token, str) else str(names[token]) for token in tokens[-BEFORE:]]
         joined = ("" if max(map(len, bare)) <= 1 else " ").join(bare)
         return repr(f"... {joined}" if more else joined)
     return f"{'..., ' if more else ''}{', '.join(words)}"

@@ -53,7 +53,7 @@ class Rules:
         metrics = self.measure(self.expected)
         if score and primary not in metrics:
             raise ValueError(f"The metrics {sorted(metrics)} do not hold the primary one, {primary!r}.")
-        self.reference = float(metrics[primary]) if score else None
+        self.reference = float(metrics[primary]) if score and primary else None
 
     def _named(self, given: Any) -> dict[str, Any]:
         """What is given by output name, or else for the only one."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from .errors import ArtifactError
 from .interpreter import interpreter
+from .vocabulary import Vocabulary
 
-VOCABULARY, SETTINGS = "vocabulary.txt", "captions.json"
+SETTINGS = "captions.json"
+"""Beside `vocabulary.txt`: what a token is, and the side of the pictures."""
 
 
 class Captioner:
@@ -36,12 +36,11 @@ class Captioner:
     def __init__(self, path: str | Path, num_threads: int = 1) -> None:
         path = Path(path)
         opened = interpreter(path, num_threads)
+        self.vocabulary, known = Vocabulary.read(path.parent, SETTINGS)
         try:
-            self.vocabulary, known = read_beside(path.parent)
-            self.side, self._between = int(known["side"]), " " if known["level"] == "word" else ""
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            names = f"{VOCABULARY} and {SETTINGS}"
-            raise ArtifactError(f"{names} beside {path} are missing or damaged: {error}.") from None
+            self.side = int(known["side"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise ArtifactError(f"{SETTINGS} in {path.parent} is damaged: {error}.") from None
         signatures = opened.get_signature_list()
         if "decode" not in signatures:
             raise ArtifactError(f"{str(path)!r} has no signature 'decode'; it is no captioner.")
@@ -67,7 +66,7 @@ class Captioner:
         if not len(pixels):
             return []
         tokens = (self._greedy if greedy else self._decode)(image=pixels)["tokens"]
-        return [self._line(row[0] if row.ndim == 2 else row) for row in tokens]
+        return [self.vocabulary.decode(row[0] if row.ndim == 2 else row) for row in tokens]
 
     def read(self, path: str | Path, greedy: bool = False) -> str:
         """The caption of a picture file.
@@ -85,15 +84,3 @@ class Captioner:
         if picture.size != (self.side, self.side):
             picture = picture.resize((self.side, self.side), Image.Resampling.BILINEAR)
         return self.captions(np.asarray(picture, np.uint8)[None], greedy)[0]
-
-    def _line(self, tokens: np.ndarray) -> str:
-        """Tokens up to the first 0, as one line."""
-        ended = np.flatnonzero(tokens == 0)
-        kept = tokens[: ended[0]] if len(ended) else tokens
-        return self._between.join(self.vocabulary[token] for token in kept)
-
-
-def read_beside(folder: Path) -> tuple[list[str], dict[str, Any]]:
-    """The vocabulary, tokens by id, and how they become a line."""
-    vocabulary = (folder / VOCABULARY).read_bytes().decode("utf-8").split("\n")[:-1]
-    return vocabulary, json.loads((folder / SETTINGS).read_text(encoding="utf-8"))

@@ -105,7 +105,8 @@ class Forecaster:
         if "minutes" in self._inputs and date is None:
             raise ValueError("The model reads the calendar: give the date of each row.")
         known = self._known.setdefault(series, deque(maxlen=self.rows))
-        known.append((row, np.datetime64(date or 0, "s")))
+        stamp = np.datetime64(date or 0, "s")  # type: ignore[call-overload]  # NumPy's types lack one of a date and a unit
+        known.append((row, stamp))
         if len(known) < self.rows:
             return None
         rows, dates = zip(*known, strict=True)

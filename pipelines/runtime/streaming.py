@@ -35,6 +35,8 @@ class StreamingModel:
     ```
     """
 
+    _carried: dict[str, np.ndarray] | None
+
     def __init__(self, path: str | Path, num_threads: int = 1) -> None:
         self._interpreter = interpreter(Path(path), num_threads)
         if "step" not in self._interpreter.get_signature_list():
@@ -77,7 +79,7 @@ class StreamingModel:
 
     def reset(self) -> None:
         """Forgets everything: the next step is the first of a sequence."""
-        self._carried: dict[str, np.ndarray] | None = None
+        self._carried = None
 
     def stream(self) -> StreamingModel:
         """Another stream through the same weights, at its beginning, with states of its own."""

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from . import tokens
 from .errors import ArtifactError
 from .interpreter import interpreter
+from .tokens import padded
+from .vocabulary import Vocabulary, to_ids
+
+READING = "text.json"
+"""Beside `vocabulary.txt`: what a token is, how many of a text are read, and from which end."""
 
 
 class TextClassifier:
@@ -34,21 +38,19 @@ class TextClassifier:
     def __init__(self, path: str | Path, num_threads: int = 1) -> None:
         path = Path(path)
         self._interpreter = interpreter(path, num_threads)
+        self.vocabulary, self._reading = Vocabulary.read(path.parent, READING)
         try:
-            self.vocabulary, self._reading = tokens.read(path.parent)
             self.classes = (path.parent / "labels.txt").read_text(encoding="utf-8").splitlines()
         except (OSError, ValueError) as error:
-            raise ArtifactError(
-                f"{path.parent} lacks what turns texts into ids, or labels into names: {error}"
-            ) from error
+            raise ArtifactError(f"labels.txt in {path.parent} is missing or damaged: {error}") from error
         self._run = self._interpreter.get_signature_runner("sequence")
 
     def predict(self, texts: list[str]) -> np.ndarray:
         """Probabilities `[texts, classes]` float32."""
         if not len(texts):
             return np.zeros((0, len(self.classes)), np.float32)
-        ids = tokens.to_ids(texts, self.vocabulary, **self._reading)
-        return self._run(ids=tokens.padded(ids))["probabilities"]
+        ids = to_ids(texts, self.vocabulary, **self._reading)
+        return self._run(ids=padded(ids))["probabilities"]
 
     def label(self, texts: list[str]) -> list[str]:
         """The name of the most probable class of each text."""

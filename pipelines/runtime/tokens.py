@@ -1,44 +1,126 @@
-"""Texts as tokens and as numbers, in NumPy alone, as `sequences/text_to_ids.py` does in TensorFlow."""
+"""Texts cut into tokens, in Python alone; `sequences/text_to_ids.py` does the same in TensorFlow."""
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Container, Sequence
+from typing import Literal, TypeVar
 
 import numpy as np
 
-Level = Literal["word", "character"]
+TokenLevel = Literal["word", "character", "byte", "subword"]
 Side = Literal["left", "right"]
+Row = TypeVar("Row", list[str], np.ndarray)
 
-PADDING, UNKNOWN = "", "[UNK]"
-RESERVED = (PADDING, UNKNOWN)
-"""The first entries of every vocabulary: id 0 is padding, id 1 any token that is not in it."""
-NOTHING = "\ufffd"
-"""The token of a text that has none."""
-VOCABULARY, SETTINGS = "vocabulary.txt", "text.json"
+UNREADABLE = "\ufffd"
+"""Stands for what could not be read, and for a text without tokens; no vocabulary holds it."""
 LINE_BREAK = re.compile(r"<br[ \t\r\n]*/?>")  # \s is not the same in the regular expressions of TensorFlow
+BYTES = tuple(f"<0x{number:02X}>" for number in range(256))
+"""The tokens of bytes, written as SentencePiece writes them."""
+INSIDE = "##"
+"""Begins each piece that does not begin its word."""
+LONGEST_WORD = 100
+"""Characters; a longer word is not cut into pieces and is unknown, as in BERT's tokenizer."""
 
 
-def tokens(text: str, level: Level = "word") -> list[str]:
-    """The tokens of a text: words and single signs, or characters; lower case.
+def words(text: str) -> list[str]:
+    """The words and single signs of a text, lower case.
 
     A word is a run of letters, marks, digits and apostrophes of any script; every other sign is a token of its own.
-    Line breaks written in HTML count as spaces. A text without any token has one, which no vocabulary holds.
+    Line breaks written in HTML count as spaces.
 
-    >>> tokens("I'm NOT amused!<br />真的 👍🏽")
+    >>> words("I'm NOT amused!<br />真的 👍🏽")
     ["i'm", 'not', 'amused', '!', '真的', '👍', '🏽']
-    >>> tokens("不 好", "character")
+    """
+    return _clean(text).translate(APART).split()
+
+
+def characters(text: str) -> list[str]:
+    """The characters of a text, lower case; any white space is one space.
+
+    >>> characters("不 好")
     ['不', ' ', '好']
     """
-    clean = LINE_BREAK.sub(" ", text.lower()).replace("\u2019", "'")
-    if level == "character":
-        return list(" ".join(clean.translate(SPACED).split())) or [NOTHING]
-    return clean.translate(APART).split() or [NOTHING]
+    return list(" ".join(_clean(text).translate(SPACED).split()))
+
+
+def encoded_bytes(text: str) -> list[str]:
+    """The bytes of a text in UTF-8, as it is.
+
+    >>> encoded_bytes("A好")
+    ['<0x41>', '<0xE5>', '<0xA5>', '<0xBD>']
+    """
+    return [BYTES[number] for number in as_bytes(text)]
+
+
+def as_bytes(text: str) -> bytes:
+    """A text in UTF-8; halves of surrogate pairs, which have no place there, become `?`."""
+    return text.encode("utf-8", "replace")
+
+
+def pieces(word: str, known: Container[str]) -> list[str]:
+    """The longest known beginning of a word, the longest known one of what is left, and so on; empty if that fails.
+
+    Source: Schuster and Nakajima, Japanese and Korean Voice Search, ICASSP 2012; in this form Devlin et al. 2018, BERT,
+    arXiv 1810.04805.
+
+    >>> pieces("unaffable", {"un", "##aff", "##a", "##able"})
+    ['un', '##aff', '##able']
+    >>> pieces("unfit", {"un", "##aff"})
+    []
+    """
+    found: list[str] = []
+    start = 0 if len(word) <= LONGEST_WORD else len(word)
+    while start < len(word):
+        candidates = ((INSIDE if start else "") + word[start:end] for end in range(len(word), start, -1))
+        piece = next((each for each in candidates if each in known), None)
+        if piece is None:
+            return []
+        found.append(piece)
+        start += len(piece) - (len(INSIDE) if start else 0)
+    return found
+
+
+def joined(tokens: Sequence[str], level: TokenLevel) -> str:
+    """Tokens as one text; bytes that are no UTF-8 become U+FFFD.
+
+    >>> joined(["two", "boats"], "word"), joined(["boat", "##s"], "subword"), joined(["<0xC3>", "<0xA9>"], "byte")
+    ('two boats', 'boats', 'é')
+    """
+    match level:
+        case "word":
+            return " ".join(tokens)
+        case "character":
+            return "".join(tokens)
+        case "subword":
+            return " ".join(tokens).replace(f" {INSIDE}", "")
+        case "byte":
+            return b"".join(_VALUES.get(token, token.encode()) for token in tokens).decode("utf-8", "replace")
+
+
+def ends(text: Row, length: int, keep: Side) -> Row:
+    """The last or the first tokens of a text, or their ids.
+
+    >>> ends(["a", "b", "c"], 2, "right")
+    ['b', 'c']
+    """
+    return text[-length:] if keep == "right" else text[:length]
+
+
+def padded(rows: Sequence[np.ndarray]) -> np.ndarray:
+    """Rows of unequal length as one array, filled up with zeros at the end.
+
+    >>> padded([np.array([3, 4, 5]), np.array([6])])
+    array([[3, 4, 5],
+           [6, 0, 0]])
+    """
+    width = max((len(row) for row in rows), default=0)
+    return np.stack([np.pad(row, (0, width - len(row))) for row in rows])
+
+
+def _clean(text: str) -> str:
+    return LINE_BREAK.sub(" ", text.lower()).replace("\u2019", "'")
 
 
 class _Spaced(dict):
@@ -61,66 +143,4 @@ class _Spaced(dict):
 
 
 SPACED, APART = _Spaced(apart=False), _Spaced(apart=True)
-
-
-def fit_vocabulary(texts: Iterable[str], level: Level, size: int) -> tuple[str, ...]:
-    """The most frequent tokens of some texts, after the two reserved ones; of equally frequent ones the first by code.
-
-    >>> fit_vocabulary(["a b a", "c b a"], "word", 4)
-    ('', '[UNK]', 'a', 'b')
-    """
-    counts = Counter(token for text in texts for token in tokens(text, level))
-    del counts[NOTHING]
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return (*RESERVED, *(token for token, _ in ranked[: size - len(RESERVED)]))
-
-
-def to_ids(
-    texts: Sequence[str], vocabulary: Sequence[str], level: Level, length: int, keep: Side = "right"
-) -> list[np.ndarray]:
-    """The ids of the tokens of each text, int32 `[tokens]`, at most `length` of them.
-
-    Args:
-        texts: Some texts.
-        vocabulary: As `fit_vocabulary` gives it.
-        level: What a token is.
-        length: How many tokens of a longer text are kept.
-        keep: Which end of a longer text: of a review the `right` one matters more.
-    """
-    numbers = {token: number for number, token in enumerate(vocabulary)}
-    unknown = numbers[UNKNOWN]
-    kept = (ends(tokens(text, level), length, keep) for text in texts)
-    return [np.array([numbers.get(token, unknown) for token in text], np.int32) for text in kept]
-
-
-def ends(text: list[str], length: int, keep: Side) -> list[str]:
-    """The last or the first tokens of a text.
-
-    >>> ends(["a", "b", "c"], 2, "right")
-    ['b', 'c']
-    """
-    return text[-length:] if keep == "right" else text[:length]
-
-
-def padded(rows: Sequence[np.ndarray]) -> np.ndarray:
-    """Rows of unequal length as one array, filled up with zeros at the end.
-
-    >>> padded([np.array([3, 4, 5]), np.array([6])])
-    array([[3, 4, 5],
-           [6, 0, 0]])
-    """
-    width = max((len(row) for row in rows), default=0)
-    return np.stack([np.pad(row, (0, width - len(row))) for row in rows])
-
-
-def write(folder: Path, vocabulary: Sequence[str], level: Level, length: int, keep: Side) -> None:
-    """Writes what turns texts into ids: `vocabulary.txt`, a token a line by id, and `text.json`."""
-    (folder / VOCABULARY).write_text("".join(f"{token}\n" for token in vocabulary), encoding="utf-8", newline="\n")
-    settings = {"level": level, "length": length, "keep": keep}
-    (folder / SETTINGS).write_text(json.dumps(settings) + "\n", encoding="utf-8")
-
-
-def read(folder: Path) -> tuple[list[str], dict[str, Any]]:
-    """The vocabulary and the other arguments of `to_ids`, as `write` left them."""
-    vocabulary = (folder / VOCABULARY).read_bytes().decode("utf-8").split("\n")[:-1]
-    return vocabulary, json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+_VALUES = {name: bytes([number]) for number, name in enumerate(BYTES)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +11,37 @@ from . import caption_lists, tfds_records
 from .caption_lists import Entry
 from .picture_files import Pictures
 from .picture_folders import Finder, InFolder, InTar, is_picture, open_pictures
-from .text_rows import Treatments
 from .texts import writable
+from .treatments import Treatments
 
 COCO = "coco_captions"
 COCO_SPLITS = {"train": "train", "restval": "train", "val": "validation", "test": "test"}
+SENTENCES = {
+    "empty": (
+        "{n} caption is empty, {place}; it is left out",
+        "{n} captions are empty, first {place}; they are left out",
+    ),
+    "nul": (
+        "{n} caption holds NUL bytes, {place}; each is replaced by a space",
+        "{n} captions hold NUL bytes, first {place}; each byte is replaced by a space",
+    ),
+    "surrogate": (
+        "{n} caption holds half of a character (a lone surrogate), {place}; it is replaced by U+FFFD",
+        "{n} captions hold halves of characters (lone surrogates), first {place}; each is replaced by U+FFFD",
+    ),
+    "joined": (
+        "{n} picture has more than one entry, again {place}; their captions are joined",
+        "{n} entries are of pictures that had one already, first {place}; their captions are joined",
+    ),
+    "without": (
+        "{n} picture has no caption, {place}; it is left out",
+        "{n} pictures have no caption, first {place}; they are left out",
+    ),
+    "unlisted": (
+        "{n} picture is not in the list of captions, {place}; it is left out",
+        "{n} pictures are not in the list of captions, first {place}; they are left out",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -38,37 +64,6 @@ class Captioned:
         return len(self.captions)
 
 
-class CaptionTreatments(Treatments):
-    """What was done to captions and their pictures."""
-
-    SENTENCES = {
-        "empty": (
-            "{n} caption is empty, {place}; it is left out",
-            "{n} captions are empty, first {place}; they are left out",
-        ),
-        "nul": (
-            "{n} caption holds NUL bytes, {place}; each is replaced by a space",
-            "{n} captions hold NUL bytes, first {place}; each byte is replaced by a space",
-        ),
-        "surrogate": (
-            "{n} caption holds half of a character (a lone surrogate), {place}; it is replaced by U+FFFD",
-            "{n} captions hold halves of characters (lone surrogates), first {place}; each is replaced by U+FFFD",
-        ),
-        "joined": (
-            "{n} picture has more than one entry, again {place}; their captions are joined",
-            "{n} entries are of pictures that had one already, first {place}; their captions are joined",
-        ),
-        "without": (
-            "{n} picture has no caption, {place}; it is left out",
-            "{n} pictures have no caption, first {place}; they are left out",
-        ),
-        "unlisted": (
-            "{n} picture is not in the list of captions, {place}; it is left out",
-            "{n} pictures are not in the list of captions, first {place}; they are left out",
-        ),
-    }
-
-
 def load(path: Path, captions: Path | None) -> Captioned:
     """Loads the captions of picture files.
 
@@ -83,7 +78,7 @@ def load(path: Path, captions: Path | None) -> Captioned:
     files, notes = open_pictures(path)
     captions = Path(captions) if captions else caption_lists.find(path if path.is_dir() else path.parent)
     entries, more = caption_lists.read(captions)
-    treatments = CaptionTreatments()
+    treatments = Treatments(SENTENCES)
     rows = _rows(entries, files, captions)
     found: dict[int, tuple[list[str], Entry]] = {}
     for entry, row in zip(entries, rows, strict=True):
@@ -104,11 +99,11 @@ def load(path: Path, captions: Path | None) -> Captioned:
     if not found:
         raise DataError(f"{captions}: no picture has a caption that is not empty.")
     _count_left_out(entries, rows, set(found), files, treatments)
-    splits = tuple(entry.split for _, entry in found.values())
+    splits = tuple(entry.split for _, entry in found.values() if entry.split is not None)
     return Captioned(
         files.take(list(found)),
         tuple(tuple(kept) for kept, _ in found.values()),
-        None if None in splits else splits,
+        splits if len(splits) == len(found) else None,
         (*notes, *more, *treatments.notes()),
     )
 
@@ -124,7 +119,7 @@ def load_tfds(data_dir: Path | None) -> Captioned:
     Raises:
         DataError: If the data set is not prepared and can't be downloaded, or can't be read.
     """
-    treatments = CaptionTreatments()
+    treatments = Treatments(SENTENCES)
     parts = tfds_records.load(COCO, data_dir, tuple(COCO_SPLITS), ("image/filename", "captions/text"))
     rows, captions, splits = [], [], []
     for row, (part, name, texts) in enumerate(parts.fields):
@@ -143,7 +138,7 @@ def load_tfds(data_dir: Path | None) -> Captioned:
     return Captioned(parts.pictures(rows), tuple(captions), tuple(splits), (*notes, *treatments.notes()))
 
 
-def also_in_training(digests: Sequence[str], splits: Sequence[str], split: str) -> list[tuple[int, int]]:
+def also_in_training(digests: Sequence[str], splits: Collection[str], split: str) -> list[tuple[int, int]]:
     """Rows of pictures of a split, each with the row of the same picture, by content, in training.
 
     >>> also_in_training(["a", "b", "a", "a", "c"], ["train", "train", "test", "validation", "test"], "test")

@@ -165,15 +165,16 @@ def survey(pictures: Pictures) -> Survey:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         seen = list(pool.map(look, range(len(pictures))))
     damaged = [result for result in seen if isinstance(result, DataError)]
+    whole = [result for result in seen if not isinstance(result, DataError)]
     if damaged:
         more = f" It is one of {len(damaged):,} pictures of {len(seen):,} that can't be read." if damaged[1:] else ""
         raise DataError(f"{damaged[0]}{more}")
     counts = Counter(
         f"reduced to sides of at most {LARGEST} pixels" if treatment.startswith(f"{REDUCED} ") else treatment
-        for _, treatments in seen
+        for _, treatments in whole
         for treatment in dict.fromkeys(treatments)
     )
-    return Survey(tuple(found for found, _ in seen), dict(counts))
+    return Survey(tuple(found for found, _ in whole), dict(counts))
 
 
 def digest(picture: PillowImage.Image) -> str:
@@ -268,7 +269,10 @@ def _is_plain(picture: PillowImage.Image, content: bytes) -> bool:
 
 
 def _jpeg_frame(content: bytes) -> int | None:
-    """The marker that begins the frame of a JPEG (ITU-T T.81, table B.1), which tells how it is coded."""
+    """The marker that begins the frame of a JPEG (ITU-T T.81, table B.1), which tells how it is coded.
+
+    Pillow tells of progressive frames alone. It decodes lossless ones too, which TensorFlow refuses, and tells nothing.
+    """
     at = 2
     while at + 4 <= len(content):
         if content[at] != 0xFF or content[at + 1] == 0xFF:
@@ -287,7 +291,7 @@ def _orientation(picture: PillowImage.Image) -> int:
     return picture.getexif().get(0x0112, 1)
 
 
-def _turns() -> dict[int, int]:
+def _turns() -> dict[int, PillowImage.Transpose]:
     """What puts a picture upright, by its EXIF orientation (Exif 2.3, tag 0x0112)."""
     from PIL.Image import Transpose
 
@@ -325,6 +329,7 @@ def _told(content: bytes, name: str) -> Iterator[None]:
     except UnidentifiedImageError:
         raise DataError(f"{name} is no picture that can be read, such as JPEG or PNG.") from None
     except Image.DecompressionBombError:
+        assert Image.MAX_IMAGE_PIXELS is not None, "without a limit no picture is too large"
         raise DataError(f"{name} has more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels; make it smaller.") from None
     except Exception as error:  # a damaged file raises whatever its parser raises
         raise DataError(f"{name} is damaged or can't be read: {first_line(error).rstrip('.')}.") from None

@@ -5,6 +5,8 @@ Source: `goog.npz` of matplotlib's sample data, taken from Yahoo Finance; real, 
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from ..core.errors import DataError
@@ -29,7 +31,8 @@ def load() -> Series:
     from matplotlib import cbook
 
     try:
-        rows = cbook.get_sample_data("goog.npz")["price_data"]
+        archive: Any = cbook.get_sample_data("goog.npz")  # that of NumPy, of which matplotlib's types say nothing
+        rows = archive["price_data"]
     except OSError as error:
         raise DataError(
             f"matplotlib's sample data goog.npz can't be read ({error.strerror or error}); install matplotlib with pip."

@@ -25,7 +25,7 @@ from __future__ import annotations
 import io
 import re
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -72,7 +72,7 @@ TEMPLATES = (
 SLOT = re.compile(r"\{(\w+)\}")
 BEFORE_VOWEL = re.compile(r"\ba(?= [aeiou])")
 NO_NUMBER = re.compile(r"\ba picture\b")  # an "a" that does not count shapes
-MEANINGS = (
+MEANINGS: dict[str, tuple[str, Any]] = (
     {word: ("count", count) for count, words in NUMBERS.items() for word in words}
     | {"an": ("count", 1)}
     | {word: ("size", size) for size, words in SIZES.items() for word in words}
@@ -116,7 +116,7 @@ FINER = 4  # times as many pixels a side are drawn as are kept
 class Scene(NamedTuple):
     """What a picture shows, and a caption says."""
 
-    count: int
+    count: int  # type: ignore[assignment]  # it hides the method of tuples, which nobody calls
     size: str
     colour: str
     shape: str

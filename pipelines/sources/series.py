@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from ..core.errors import DataError, UsageError, did_you_mean
-from .series_rows import HOLE, JUMP, Form, Rows, Treatments, read
+from .series_rows import HOLE, JUMP, SENTENCES, Form, Rows, read
+from .treatments import Treatments
 
 ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 DAY = pd.Timedelta(days=1)
@@ -76,7 +77,7 @@ def load(
     """
     drop, zone = missing == "drop", timezone or "UTC"
     form = Form(date_column, columns, series_column, date_format, zone, decimal, thousands, encoding, drop)
-    treatments = Treatments()
+    treatments = Treatments(SENTENCES)
     found: dict[str, Rows] = {}
     for file in _files(path, treatments):
         for name, rows in read(file, form, treatments).items():
@@ -163,7 +164,7 @@ def _without_missing(rows: Rows, missing: str, treatments: Treatments) -> Rows:
                 f"{rows.place(row, rows.table.columns[column])}: the cell is empty; set data.missing=drop to leave "
                 "such rows out, or data.missing=ffill to take the last earlier value."
             )
-    for row in np.flatnonzero(broken.any(axis=1)):
+    for row in np.flatnonzero(broken.any(axis=1)).tolist():
         treatments.add("missing", rows.line(row))
     return rows.take(~broken.any(axis=1))
 
@@ -176,7 +177,7 @@ def _in_order(name: str, rows: Rows, treatments: Treatments) -> Rows:
         rows = rows.take(np.argsort(dates.to_numpy(), kind="stable"))
     dates, values = rows.table.index, rows.table.to_numpy()
     repeated = dates.duplicated()
-    for row in np.flatnonzero(repeated):
+    for row in np.flatnonzero(repeated).tolist():
         differ = ~((values[row] == values[row - 1]) | (np.isnan(values[row]) & np.isnan(values[row - 1])))
         if differ.any():
             column = int(np.argmax(differ))
@@ -193,9 +194,9 @@ def _filled(rows: Rows, treatments: Treatments) -> Rows:
     """Missing cells with the last earlier value of their column; rows before the first values are dropped."""
     filled = rows.table.ffill()
     leading = filled.isna().any(axis=1).to_numpy()
-    for row in np.flatnonzero(leading):
+    for row in np.flatnonzero(leading).tolist():
         treatments.add("leading", rows.line(row))
-    for row in np.nonzero(rows.table.isna().to_numpy() & ~leading[:, None])[0]:
+    for row in np.nonzero(rows.table.isna().to_numpy() & ~leading[:, None])[0].tolist():
         treatments.add("filled", rows.line(row))
     return Rows(rows.path, rows.lines, filled).take(~leading)
 
@@ -214,7 +215,7 @@ def _without_gaps(name: str, rows: Rows, missing: str, treatments: Treatments) -
     table, step = rows.table, frequency(rows.table)
     dates = table.index
     steps = dates[1:] - dates[:-1]
-    for row in np.flatnonzero(steps > max(HOLE, 1.5 * step)):
+    for row in np.flatnonzero(steps > max(HOLE, 1.5 * step)).tolist():
         treatments.add("hole", f"{name} from {_date(dates[row])} to {_date(dates[row + 1])}")
     if step >= DAY:
         return table
@@ -271,7 +272,7 @@ def _note_jumps(name: str, table: pd.DataFrame, positive: tuple[str, ...], treat
 
 def _check_frequencies(tables: dict[str, pd.DataFrame]) -> None:
     steps = {name: frequency(table) for name, table in tables.items()}
-    shortest, longest = min(steps, key=steps.get), max(steps, key=steps.get)
+    shortest, longest = min(steps, key=steps.__getitem__), max(steps, key=steps.__getitem__)
     if steps[longest] > ALIKE * steps[shortest]:
         raise DataError(
             f"the series differ in frequency: {shortest!r} has a row every {_duration(steps[shortest])}, "

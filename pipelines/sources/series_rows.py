@@ -7,14 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
+from typing import NoReturn
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 
 from ..core.errors import DataError, UsageError
-from .text_rows import _csv_rows, lines
+from .text_rows import csv_rows, lines
+from .treatments import Treatments
 
 MISSING = {"", "nan", "null", "none", "na", "n/a", "#n/a", "-", "."}  # in small letters
 PLAIN = frozenset("0123456789.+-eE")  # what numbers are made of that Python reads as they are
@@ -30,49 +31,23 @@ JUMP = 0.4
 AHEAD = pd.Timedelta(hours=14)  # of UTC, where the day begins first: a date without zone may be from there
 
 
-class Treatments:
-    """What was done to the data, or seen in it: how often, and where first."""
-
-    KINDS = {
-        "other": "files and folders left out that are no CSV files",
-        "column": "columns left out that have no name or no number",
-        "blank": "blank lines left out",
-        "zone": "files with dates that have offsets or are unix time, converted to one zone and kept without it",
-        "missing": "rows with a missing cell dropped",
-        "order": "series sorted by date",
-        "repeated": "rows dropped that repeat another one",
-        "leading": "rows dropped whose missing cell no earlier value can fill",
-        "filled": "missing cells filled with the last earlier value",
-        "gap": "missing dates left as gaps",
-        "filled gap": "missing dates filled with the row before",
-        "closed": "series with times of the day or week that never have a row; these are no gaps",
-        "hole": f"holes of more than {HOLE.days} days",
-        "jump": f"jumps of more than {JUMP:.0%} from one row to the next, possibly splits without adjustment",
-    }
-    NAMED = 3
-
-    def __init__(self) -> None:
-        self._found: dict[str, list[str]] = {kind: [] for kind in self.KINDS}
-
-    def add(self, kind: str, place: str) -> None:
-        """Counts one, found at `place`, such as `line 3 of a.csv`."""
-        self._found[kind].append(place)
-
-    def notes(self) -> tuple[str, ...]:
-        """One for each kind, with its first places.
-
-        >>> treatments = Treatments()
-        >>> for line in (3, 5, 8, 9):
-        ...     treatments.add("blank", f"line {line}")
-        >>> treatments.notes()
-        ('blank lines left out: 4 (line 3; line 5; line 8; and 1 more)',)
-        """
-        notes = []
-        for kind, places in self._found.items():
-            if places:
-                rest = [f"and {len(places) - self.NAMED:,} more"] if len(places) > self.NAMED else []
-                notes.append(f"{self.KINDS[kind]}: {len(places):,} ({'; '.join(places[: self.NAMED] + rest)})")
-        return tuple(notes)
+SEEN = {
+    "other": "files and folders left out that are no CSV files",
+    "column": "columns left out that have no name or no number",
+    "blank": "blank lines left out",
+    "zone": "files with dates that have offsets or are unix time, converted to one zone and kept without it",
+    "missing": "rows with a missing cell dropped",
+    "order": "series sorted by date",
+    "repeated": "rows dropped that repeat another one",
+    "leading": "rows dropped whose missing cell no earlier value can fill",
+    "filled": "missing cells filled with the last earlier value",
+    "gap": "missing dates left as gaps",
+    "filled gap": "missing dates filled with the row before",
+    "closed": "series with times of the day or week that never have a row; these are no gaps",
+    "hole": f"holes of more than {HOLE.days} days",
+    "jump": f"jumps of more than {JUMP:.0%} from one row to the next, possibly splits without adjustment",
+}
+SENTENCES = {kind: (f"{what}: {{n}} ({{places}})",) * 2 for kind, what in SEEN.items()}
 
 
 @dataclass(frozen=True)
@@ -137,7 +112,7 @@ def read(path: Path, form: Form, treatments: Treatments) -> dict[str, Rows]:
     numbers, columns = _cells(path, form, treatments)
     missing = {key: np.array([is_missing(cell) for cell in columns[key]]) for key in form.keys}
     for key in form.keys:
-        for row in np.flatnonzero(missing[key]):
+        for row in np.flatnonzero(missing[key]).tolist():
             if not form.drop:
                 raise DataError(
                     f"{_place(path, numbers[row], key)}: the cell is empty ({columns[key][row]!r}); fill it, or set "
@@ -148,7 +123,7 @@ def read(path: Path, form: Form, treatments: Treatments) -> dict[str, Rows]:
         treatments.add("missing", f"line {numbers[row]} of {path.name}")
     if not len(there):
         raise DataError(f"{path}: no row has a date (column {form.date_column!r}).")
-    columns, numbers = {name: [cells[row] for row in there] for name, cells in columns.items()}, numbers[there]
+    columns, numbers = {name: [cells[row] for row in there.tolist()] for name, cells in columns.items()}, numbers[there]
 
     index = _dates(columns[form.date_column], numbers, path, form, treatments)
     rows = Rows(path, numbers, pd.DataFrame(_values(columns, numbers, path, form, treatments), index=index))
@@ -165,9 +140,12 @@ def _cells(path: Path, form: Form, treatments: Treatments) -> tuple[np.ndarray, 
         wanted["data.series_column"] = form.series_column
     wanted |= {f"data.targets, data.features: {name}": name for name in form.columns or ()}
     delimiter = max(",;\t", key=next(lines(path, form.encoding), "").count)
-    blanks = SimpleNamespace(add=lambda kind, place: treatments.add(kind, f"{place} of {path.name}"))
     numbers, rows = [], []
-    for line, row in _csv_rows(path, wanted, form.encoding, blanks, delimiter):
+
+    def blank(line: int) -> None:
+        treatments.add("blank", f"line {line} of {path.name}")
+
+    for line, row in csv_rows(path, wanted, form.encoding, blank, delimiter):
         numbers.append(line)
         rows.append(tuple(row.values()))
     return np.array(numbers), dict(zip(row, zip(*rows, strict=True), strict=True))
@@ -191,7 +169,7 @@ def _values(
             treatments.add("column", f"{name!r} of {path.name}")
             continue
         values[name] = _floats(cells, form.decimal, form.thousands)
-        for row in np.flatnonzero(~np.isfinite(values[name])):
+        for row in np.flatnonzero(~np.isfinite(values[name])).tolist():
             found = number(cells[row], form.decimal, form.thousands)
             place = _place(path, numbers[row], name)
             if found is None:
@@ -270,7 +248,7 @@ def _dates(
     """Dates without zone, in microseconds; those with offsets, as those in unix time, are converted to a zone first."""
     cells = [cell.strip() for cell in cells]
 
-    def refuse(row: int, problem: str) -> None:
+    def refuse(row: int, problem: str) -> NoReturn:
         raise DataError(f"{_place(path, numbers[row], form.date_column)}: {cells[row]!r} {problem}.")
 
     index = _parsed(cells, form.date_format, refuse)
@@ -293,7 +271,7 @@ def _dates(
     return local
 
 
-def _parsed(cells: list[str], date_format: str | None, refuse: Callable[[int, str], None]) -> pd.DatetimeIndex:
+def _parsed(cells: list[str], date_format: str | None, refuse: Callable[[int, str], NoReturn]) -> pd.DatetimeIndex:
     """Dates in UTC if they have offsets, else without zone; NaT for what is none, such as 30 February."""
     if date_format:
         try:
@@ -306,9 +284,10 @@ def _parsed(cells: list[str], date_format: str | None, refuse: Callable[[int, st
         pattern = UNIX
     if pattern is None:
         refuse(0, "is no date of a common form; set data.date_format, such as %d-%b-%y for 31-Dec-16")
-    found = [pattern.fullmatch(cell) for cell in cells]
-    if None in found:
-        refuse(found.index(None), f"is no date of the same form as the first one, {cells[0]!r}; write all alike")
+    found = [match for cell in cells if (match := pattern.fullmatch(cell)) is not None]
+    if len(found) < len(cells):
+        other = next(row for row, cell in enumerate(cells) if pattern.fullmatch(cell) is None)
+        refuse(other, f"is no date of the same form as the first one, {cells[0]!r}; write all alike")
     if pattern is UNIX:
         digits = max(len(cell.lstrip("-").partition(".")[0]) for cell in cells)
         if digits not in UNITS:
@@ -329,7 +308,7 @@ def _parsed(cells: list[str], date_format: str | None, refuse: Callable[[int, st
     return pd.to_datetime(iso, format="ISO8601", errors="coerce", utc=zoned)
 
 
-def _day_first(found: list[re.Match[str]], cells: list[str], refuse: Callable[[int, str], None]) -> bool:
+def _day_first(found: list[re.Match[str]], cells: list[str], refuse: Callable[[int, str], NoReturn]) -> bool:
     """Whether the day stands before the month, as some day after the 12th tells."""
     day_first = next((row for row, match in enumerate(found) if int(match["a"]) > 12), None)
     month_first = next((row for row, match in enumerate(found) if int(match["b"]) > 12), None)

@@ -12,7 +12,7 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -35,52 +35,8 @@ class Number(str):
 DECODER = json.JSONDecoder(parse_int=Number, parse_float=Number, parse_constant=Number)
 
 
-class Treatments:
-    """What was done to the rows of a file: how often, and where first."""
-
-    SENTENCES = {
-        "blank": ("{n} blank line is left out, {place}", "{n} blank lines are left out, first {place}"),
-        "empty": ("{n} text is empty, {place}; it is kept", "{n} texts are empty, first {place}; they are kept"),
-        "nul": (
-            "{n} text holds NUL bytes, {place}; each is replaced by a space",
-            "{n} texts hold NUL bytes, first {place}; each byte is replaced by a space",
-        ),
-        "surrogate": (
-            "{n} text holds half of a character (a lone surrogate), {place}; it is replaced by U+FFFD",
-            "{n} texts hold halves of characters (lone surrogates), first {place}; each is replaced by U+FFFD",
-        ),
-        "number": (
-            "{n} text is a number or a boolean, {place}; it is taken as it is spelled",
-            "{n} texts are numbers or booleans, first {place}; they are taken as they are spelled",
-        ),
-        "stripped": (
-            "{n} label had spaces around it, {place}; they are taken off",
-            "{n} labels had spaces around them, first {place}; they are taken off",
-        ),
-        "other": (
-            "{n} file or folder that is no labelled text is left out, {place}",
-            "{n} files or folders that are no labelled texts are left out, first {place}",
-        ),
-    }
-
-    def __init__(self) -> None:
-        self._found: dict[str, tuple[int, str]] = {}
-
-    def add(self, kind: str, place: str) -> None:
-        """Counts one, found at `place`, such as `at line 3`."""
-        count, first = self._found.get(kind, (0, place))
-        self._found[kind] = count + 1, first
-
-    def notes(self) -> tuple[str, ...]:
-        """A sentence for each kind."""
-        return tuple(
-            self.SENTENCES[kind][count > 1].format(n=f"{count:,}", place=place)
-            for kind, (count, place) in self._found.items()
-        )
-
-
 def read(
-    path: Path, columns: Mapping[str, str], encoding: str, treatments: Treatments, form: str | None = None
+    path: Path, columns: Mapping[str, str], encoding: str, blank: Callable[[int], None], form: str | None = None
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """The rows of a file, each with the number of the line that it begins at.
 
@@ -88,7 +44,7 @@ def read(
         path: A `.csv`, `.tsv` or `.jsonl` file, gzipped or not.
         columns: Columns that every row must have, by the option that names each: `{"data.text_column": "text"}`.
         encoding: Of the file.
-        treatments: Counts the blank lines, which are left out.
+        blank: Is told the number of each blank line; these are left out.
         form: `csv`, `tsv` or `jsonl`, whatever the file's name ends with; None goes by the name.
 
     Yields:
@@ -100,9 +56,9 @@ def read(
     ending = f".{form}" if form else Path(path.name.lower().removesuffix(".gz")).suffix
     _check_file(path)
     if ending == ".jsonl":
-        yield from _json_rows(path, columns, encoding, treatments)
+        yield from _json_rows(path, columns, encoding, blank)
     elif ending in DELIMITERS:
-        yield from _csv_rows(path, columns, encoding, treatments, DELIMITERS[ending])
+        yield from csv_rows(path, columns, encoding, blank, DELIMITERS[ending])
     else:
         raise DataError(f"{path} has an unknown ending; {ENDINGS}.")
 
@@ -150,7 +106,7 @@ def _check_encoding(encoding: str) -> None:
         ) from None
 
 
-def _opened(path: Path) -> BinaryIO:
+def _opened(path: Path) -> BinaryIO | gzip.GzipFile:
     """The bytes of a file, gunzipped if they begin as gzip does."""
     with path.open("rb") as stream:
         start = stream.read(2)
@@ -182,9 +138,10 @@ def _check_bytes(line: str, place: str, encoding: str) -> None:
         )
 
 
-def _csv_rows(
-    path: Path, columns: Mapping[str, str], encoding: str, treatments: Treatments, delimiter: str
+def csv_rows(
+    path: Path, columns: Mapping[str, str], encoding: str, blank: Callable[[int], None], delimiter: str
 ) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows of a CSV file, as `read` gives them, whatever its name and what parts its columns."""
     reader = csv.reader(lines(path, encoding), delimiter=delimiter, strict=True)
     header: list[str] = []
     rows = 0
@@ -194,7 +151,7 @@ def _csv_rows(
         if fields is None:
             break
         if not fields:
-            treatments.add("blank", f"at line {number}")
+            blank(number)
         elif not header:
             header = _header(fields, f"{path}, line {number}", columns, delimiter)
         elif len(fields) != len(header):
@@ -248,13 +205,13 @@ def _check_columns(names: list[str], columns: Mapping[str, str], place: str, hin
 
 
 def _json_rows(
-    path: Path, columns: Mapping[str, str], encoding: str, treatments: Treatments
+    path: Path, columns: Mapping[str, str], encoding: str, blank: Callable[[int], None]
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     number = rows = 0
     for number, line in enumerate(lines(path, encoding), 1):
         place = f"{path}, line {number}"
         if not line.strip():
-            treatments.add("blank", f"at line {number}")
+            blank(number)
             continue
         row = _json(line.rstrip(), place)
         if not isinstance(row, dict):

@@ -13,13 +13,38 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import DataError
-from .text_rows import Number, Treatments, json_kind, lines, read
+from .text_rows import Number, json_kind, lines, read
+from .treatments import Treatments
 
 SPLIT_FOLDERS = ("train", "validation", "valid", "val", "dev", "test")
 UNLABELLED = "unsup"
 MISSING = {"", "nan", "null"}  # labels, in small letters
 SURROGATES = re.compile("[\ud800-\udfff]")
 KINDS = {str: "text", Number: "number", bool: "boolean"}
+SENTENCES = {
+    "blank": ("{n} blank line is left out, {place}", "{n} blank lines are left out, first {place}"),
+    "empty": ("{n} text is empty, {place}; it is kept", "{n} texts are empty, first {place}; they are kept"),
+    "nul": (
+        "{n} text holds NUL bytes, {place}; each is replaced by a space",
+        "{n} texts hold NUL bytes, first {place}; each byte is replaced by a space",
+    ),
+    "surrogate": (
+        "{n} text holds half of a character (a lone surrogate), {place}; it is replaced by U+FFFD",
+        "{n} texts hold halves of characters (lone surrogates), first {place}; each is replaced by U+FFFD",
+    ),
+    "number": (
+        "{n} text is a number or a boolean, {place}; it is taken as it is spelled",
+        "{n} texts are numbers or booleans, first {place}; they are taken as they are spelled",
+    ),
+    "stripped": (
+        "{n} label had spaces around it, {place}; they are taken off",
+        "{n} labels had spaces around them, first {place}; they are taken off",
+    ),
+    "other": (
+        "{n} file or folder that is no labelled text is left out, {place}",
+        "{n} files or folders that are no labelled texts are left out, first {place}",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -56,7 +81,7 @@ def load(
     Raises:
         DataError: If the file can't be read whole, a column or a label is missing, or there is but one class.
     """
-    treatments = Treatments()
+    treatments = Treatments(SENTENCES)
     kinds: Counter[type] = Counter()
     texts, labels, splits = [], [], []
     others = {"data.label_column": label_column} | ({"data.split_column": split_column} if split_column else {})
@@ -92,10 +117,13 @@ def rows(
         DataError: As soon as the reading comes to a row that can't be used.
     """
     path = Path(path)
-    treatments = treatments or Treatments()
-    for line, row in read(
-        path, {"data.text_column, --column of predict": text_column} | dict(others or {}), encoding, treatments, form
-    ):
+    treatments = treatments or Treatments(SENTENCES)
+    columns = {"data.text_column, --column of predict": text_column} | dict(others or {})
+
+    def blank(line: int) -> None:
+        treatments.add("blank", f"at line {line}")
+
+    for line, row in read(path, columns, encoding, blank, form):
         value = row[text_column]
         if isinstance(value, list | dict):
             raise DataError(f"{path}, line {line}: {text_column!r} is {json_kind(value)}; expected a string.")
@@ -119,7 +147,8 @@ def load_folder(path: Path, encoding: str = "utf-8") -> Texts:
         problem = " is a file; expected a folder." if path.exists() else ": there is no such folder."
         raise DataError(f"{path}{problem}")
     parts = [name for name in SPLIT_FOLDERS if (path / name).is_dir()]
-    treatments, unlabelled = Treatments(), []
+    treatments = Treatments(SENTENCES)
+    unlabelled: list[str] = []
     texts, labels, splits = [], [], []
     if parts:
         _count_others(path, parts, path, treatments)
@@ -244,7 +273,7 @@ def _text_files(folder: Path, root: Path, treatments: Treatments) -> list[Path]:
 
 def _count_others(folder: Path, used: list[str], root: Path, treatments: Treatments) -> None:
     """Counts what lies in a folder beside what is used."""
-    used = set(used)
+    names = set(used)
     for entry in _sorted(folder):
-        if entry.name not in used:
+        if entry.name not in names:
             treatments.add("other", f"at {entry.relative_to(root).as_posix()}")

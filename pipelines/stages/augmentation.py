@@ -63,7 +63,7 @@ class RandomAffine(keras.layers.Layer):
     ) -> None:
         super().__init__(**options)
         self.supports_jit = False  # XLA has no kernel for its interpolation
-        self.settings = {
+        self.settings: dict[str, Any] = {
             "flip": flip,
             "quarter_turns": quarter_turns,
             "rotation": rotation,

@@ -25,6 +25,7 @@ def evaluate(run: Run, data: Data) -> dict[str, Any]:
     began = time.perf_counter()
     task = run.pipeline.task()
     found = task.judge(run, data, run.predict(data.test.inputs), baseline_answers(run, data))
+    assert found.predictions is not None, "what a task's judge finds has a table of predictions"
     history = run.history
     kept = history[task.monitor].agg(f"idx{task.mode}")
     value = {

@@ -5,8 +5,10 @@ from __future__ import annotations
 import keras
 import numpy as np
 
+from ..core.cell_options import naming_options
 from ..core.cells import layer_class
 from ..core.config import RecurrentModel
+from ..core.errors import UsageError
 
 
 def recurrent_stack(
@@ -20,7 +22,7 @@ def recurrent_stack(
 
     Args:
         inputs: `[batch, time, features]`.
-        config: Cell, units, depth, directions and rates.
+        config: Cell, units, depth, directions, rates and further options.
         dtype: Precision policy of the layers, such as `"mixed_float16"`.
         use_cudnn: Whether a GPU may run its own kernels, where the layer has them; XLA can't compile those.
         return_sequences: Whether all outputs are kept, `[batch, time, ...]`.
@@ -28,31 +30,52 @@ def recurrent_stack(
     Returns:
         `[batch, units]`, or `[batch, 2 * units]` if bidirectional (then the forward layer's output at the last time
         step and the backward layer's at the first, which is its last).
+
+    Raises:
+        UsageError: If the layer refuses one of the options.
     """
+    if config.options.get("unroll") and inputs.shape[1] is None:
+        raise UsageError("model.options.unroll needs sequences of one length, and these have many; leave it out.")
     x = inputs
     for level in range(1, config.depth + 1):
-        of_keras = config.cell.startswith("keras.")
-        layer = layer_class(config.cell)(
-            config.units,
-            recurrent_dropout=config.recurrent_dropout,
-            **({"chrono": config.chrono} if config.chrono and not of_keras else {}),
-            return_sequences=return_sequences or level < config.depth,
-            dtype=dtype,
-            name=f"recurrent_{level}",
-        )
-        ways = [layer]
-        if config.bidirectional:
-            layer = keras.layers.Bidirectional(layer, dtype=dtype, name=f"both_ways_{level}")
-            ways = [layer.forward_layer, layer.backward_layer]
-        for way in ways:
-            if hasattr(way, "use_cudnn") and not use_cudnn:
-                way.use_cudnn = False
-        x = layer(x)
-        for way in ways if config.chrono and of_keras else ():
-            chrono_initialize(way, config.chrono)
+        with naming_options(config.cell, config.options):
+            x = _recurrent(x, config, level, dtype, use_cudnn, return_sequences or level < config.depth)
         if config.dropout:
             x = keras.layers.Dropout(config.dropout, dtype=dtype, name=f"dropout_{level}")(x)
     return x
+
+
+def _recurrent(
+    x: keras.KerasTensor,
+    config: RecurrentModel,
+    level: int,
+    dtype: str | None,
+    use_cudnn: bool,
+    return_sequences: bool,
+) -> keras.KerasTensor:
+    """One layer of the stack."""
+    of_keras = config.cell.startswith("keras.")
+    layer = layer_class(config.cell)(
+        config.units,
+        recurrent_dropout=config.recurrent_dropout,
+        **({"chrono": config.chrono} if config.chrono and not of_keras else {}),
+        **config.options,
+        return_sequences=return_sequences,
+        dtype=dtype,
+        name=f"recurrent_{level}",
+    )
+    ways = [layer]
+    if config.bidirectional:
+        layer = keras.layers.Bidirectional(layer, dtype=dtype, name=f"both_ways_{level}")
+        ways = [layer.forward_layer, layer.backward_layer]
+    for way in ways:
+        if hasattr(way, "use_cudnn"):
+            way.use_cudnn = config.options.get("use_cudnn", "auto") if use_cudnn else False
+    y = layer(x)
+    if config.chrono and of_keras:
+        for way in ways:
+            chrono_initialize(way, config.chrono)
+    return y
 
 
 def chrono_initialize(layer: keras.layers.RNN, longest: int) -> None:
@@ -68,5 +91,5 @@ def chrono_initialize(layer: keras.layers.RNN, longest: int) -> None:
     if isinstance(layer, keras.layers.LSTM):
         bias[:n], bias[n : 2 * n] = -keep, keep
     else:
-        bias[0, :n] = keep
+        np.atleast_2d(bias)[0, :n] = keep  # the bias of the input, which stands first if that of the state is another
     layer.cell.bias.assign(bias)

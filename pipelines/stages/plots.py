@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from ..core import files
 
 DPI = 120
+LONG_NAME = 16
+"""Characters of a cell's name beyond which the names under a plot are slanted."""
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -52,6 +54,8 @@ def comparison(table: pd.DataFrame, metric: str, baselines: dict[str, float]) ->
         axes.axhline(score, linestyle="--", linewidth=0.9, color="gray")
         axes.annotate(name, (1.01, score), xycoords=("axes fraction", "data"), va="center", fontsize=8)
     axes.set(ylabel=f"test {metric} (mean, one standard deviation)")
+    if table["cell"].str.len().max() > LONG_NAME:
+        figure.autofmt_xdate(rotation=30)
     axes.margins(x=0.2)
     axes.grid(alpha=0.3, axis="y")
     return figure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ def _alone(scores: dict[str, Any]) -> str:
     return f" Its parts alone: {parts}." if parts else ""
 
 
-def _score_table(scores: dict[str, Any], about: dict[str, str]) -> str:
+def _score_table(scores: dict[str, Any], about: Mapping[str, str]) -> str:
     names = list(scores["baselines"])
     heads = [name.replace("_", " ") + (" (on some examples)" if in_part(scores, name) else "") for name in names]
     lines = [
@@ -89,7 +89,7 @@ def _score_table(scores: dict[str, Any], about: dict[str, str]) -> str:
     return "\n".join(lines)
 
 
-def explained(about: dict[str, str], metric: str) -> str:
+def explained(about: Mapping[str, str], metric: str) -> str:
     """What a metric is; of one such as `coverage_90`, what `coverage` is."""
     return about.get(metric) or about.get(metric.rpartition("_")[0], "")
 

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 
 LEVEL = 0.95
-
-
 TAILS = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
 
 
@@ -49,3 +47,12 @@ def rounded(value: Any, digits: int = 6) -> Any:
     if isinstance(value, np.ndarray):
         return rounded(value.tolist(), digits)
     return round(value, digits) + 0.0 if isinstance(value, float) else value  # no -0.0
+
+
+def chance(p_value: float) -> str:
+    """A p-value of `metrics.json`, which keeps six digits, as tables show it.
+
+    >>> chance(0.03125), chance(0.0)
+    ('0.031', 'below 1e-6')
+    """
+    return f"{p_value:.2g}" if p_value else "below 1e-6"

@@ -50,4 +50,6 @@ def test_tensorflow_is_not_imported_on_another_backend(backend, results):
 def _arrays(found, case, way):
     error = found.get(f"{ids(case)}|{way}|error")
     assert error is None, str(error)
-    return list(below(found, f"{ids(case)}|{way}|").values())
+    arrays = list(below(found, f"{ids(case)}|{way}|").values())
+    assert arrays, f"{ids(case)} was not run: {way}"
+    return arrays

@@ -155,8 +155,9 @@ def test_the_card_tells_the_numbers_and_how_to_repeat_them(finished):
     assert f"{metrics['baselines']['logistic_regression']['accuracy']:.4f}" in card
     assert "NOT better than every baseline" in card
     assert f"--config {finished.path / 'config.yaml'}" in card
-    for name in re.findall(r"\]\((\S+)\)", card):
-        assert (finished.path / name).is_file()
+    linked = set(re.findall(r"\]\((\S+)\)", card))
+    assert linked == {f"plots/{path.name}" for path in (finished.path / "plots").iterdir()}
+    assert len(linked) == 4
     for artifact in ("export/saved_model/1", "export/model.tflite"):
         assert artifact in card
 

@@ -83,8 +83,9 @@ def test_another_model_fails_and_its_worst_row_is_named(exported, pixels, expect
     expected[11] = np.roll(expected[11], 1)
     expected[12] += 0.001
     files = {kind: exported[kind] for kind in ("tflite", "saved_model")}
-    report = check_export(files, pixels, expected, accuracy, "accuracy", rows=2)
-    for entry in report["artifacts"].values():
+    entries = check_export(files, pixels, expected, accuracy, "accuracy", rows=2)["artifacts"]
+    assert set(entries) == set(files)
+    for entry in entries.values():
         assert entry["passed"] is False
         assert entry["worst_row"] == 11
         assert "scores differ" in entry["reason"]
@@ -137,7 +138,9 @@ def test_files_that_do_not_run_are_entries_with_a_reason(exported, pixels, expec
 )
 def test_inputs_of_another_shape_are_named(cut, kinds, exported, pixels, expected, accuracy):
     files, wrong = {kind: exported[kind] for kind in kinds}, pixels[cut]
-    for entry in check_export(files, wrong, expected, accuracy, "accuracy")["artifacts"].values():
+    entries = check_export(files, wrong, expected, accuracy, "accuracy")["artifacts"]
+    assert list(entries) == kinds
+    for entry in entries.values():
         assert re.search(r"takes rows of shape \(any, (any|8), 8\)", entry["reason"])
         assert f"the test inputs have {wrong.shape}" in entry["reason"]
 
@@ -222,7 +225,9 @@ def test_rows_of_unequal_length_are_compared_in_their_own_order(random, tmp_path
     files = {"tflite": tmp_path / "a.tflite", "saved_model": tmp_path / "a"}
     export_tflite(model, files["tflite"])
     export_saved_model(model, files["saved_model"])
-    for entry in check_export(files, {"ids": rows}, expected, rows=23)["artifacts"].values():
+    entries = check_export(files, {"ids": rows}, expected, rows=23)["artifacts"]
+    assert set(entries) == set(files)
+    for entry in entries.values():
         assert entry["passed"], entry
     expected[17] = np.roll(expected[17], 1)
     entry = check_export({"tflite": files["tflite"]}, rows, expected, rows=9)["artifacts"]["tflite"]
@@ -242,6 +247,7 @@ def test_step_by_step_a_file_gives_what_it_gives_at_once(layers, random, tmp_pat
     export_tflite(model, files["tflite_dynamic_range"], "dynamic_range")
     data = random.normal(size=(6, 20, 3)).astype("float32")
     entries = check_export(files, data, {"y": model(data).numpy()})["artifacts"]
+    assert set(entries) == set(files)
     for entry in entries.values():
         assert entry["passed"] is not bool(layers), entry
         assert not layers or "Step by step the y differ" in entry["reason"]

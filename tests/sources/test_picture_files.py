@@ -198,6 +198,22 @@ def test_what_lacks_only_its_end_is_saved_anew():
     np.testing.assert_array_equal(by_tensorflow(plain)[:, :, 0], np.asarray(GRAY))
 
 
+# 4 x 4, coded as in ITU-T T.81, annex H: each number less its left neighbour, or the one above in the first column.
+LOSSLESS = bytes.fromhex(
+    "ffd8ffc3000b080004000401011100ffc4001c0000000009000000000000000000000000000102030405060708"
+    "ffda000801010001000087f4c4c4c6f1313131bc4c4c4c6f1313133fffd9"
+)
+
+
+def test_a_lossless_jpeg_which_tensorflow_refuses_is_saved_anew():
+    with pytest.raises(Exception, match="Invalid JPEG data"):
+        by_tensorflow(LOSSLESS)
+    plain, done = picture_files.normalised(LOSSLESS, "a.jpg")
+    assert done == ["saved anew as PNG of 8 bits"]
+    assert only(LOSSLESS).encoded(0) == plain
+    np.testing.assert_array_equal(by_tensorflow(plain)[:, :, 0], np.add.outer(60 * np.arange(4), 12 * np.arange(4)))
+
+
 # Folders and tars
 
 

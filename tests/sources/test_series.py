@@ -264,7 +264,7 @@ def test_newest_first(file):
 def test_repeated_rows(file, refused):
     found = load(file("a.csv", DAILY + "2016-01-05,11.0,0\n\n2016-01-05,11,0\n"))
     assert found.tables["a"]["close"].tolist() == [10.5, 11, 12]
-    assert "blank lines left out: 1 (at line 6 of a.csv)" in found.notes
+    assert "blank lines left out: 1 (line 6 of a.csv)" in found.notes
     assert "rows dropped that repeat another one: 2 (line 5 of a.csv; line 7 of a.csv)" in found.notes
     empty = "2016-01-07,,4\n"
     found = load(file("a.csv", DAILY + empty + empty), missing="ffill")

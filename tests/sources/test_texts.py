@@ -138,10 +138,10 @@ def test_treatments_of_csv_are_noted(file):
     assert found.texts == ["a b", "", "c", "  ", ""]
     assert found.labels == ["pos", "pos", "neg", "neg", "neg"]
     assert found.notes == (
+        "1 blank line is left out, at line 4",
+        "3 texts are empty, first at line 3; they are kept",
         "1 text holds NUL bytes, at line 2; each is replaced by a space",
         "2 labels had spaces around them, first at line 2; they are taken off",
-        "3 texts are empty, first at line 3; they are kept",
-        "1 blank line is left out, at line 4",
     )
 
 

@@ -129,6 +129,14 @@ def test_chrono_initialisation(bidirectional):
         assert not of_state.any()
 
 
+def test_chrono_initialisation_of_a_gru_with_one_bias():
+    """With `reset_after: false` a GRU of Keras has a bias of the input alone."""
+    layer = model_of(units=200, chrono=50, cell="keras.gru", options={"reset_after": False}).layers[2]
+    z, r, h = np.split(layer.cell.bias.numpy(), 3)
+    assert np.exp(z).mean() == pytest.approx(25, abs=4)
+    assert not np.concatenate([r, h]).any()
+
+
 def two_networks(positions):
     inputs = [keras.Input((size,), name=f"vector_{size}") for size in (3, 4)]
     vectors = [np.random.default_rng(size).normal(size=(7, size)).astype("float32") for size in (3, 4)]

@@ -13,7 +13,7 @@ from ...stages.encoding import halves
 from .picture_decoding import pictures_together
 
 
-def answers(model: keras.Model, contents: Sequence[bytes]) -> dict[str, np.ndarray]:
+def answers(model: keras.Model, contents: Sequence[bytes] | np.ndarray) -> dict[str, np.ndarray]:
     """Tokens and their scores; as many images are seen together as their size allows.
 
     Args:

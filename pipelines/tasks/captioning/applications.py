@@ -6,14 +6,16 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
-from ...core.config import Section, Training
 from ...core.errors import DataError, did_you_mean, first_line
 from ...sources import tfds
+
+if TYPE_CHECKING:
+    from ...core.config import Training
 
 Scaling = Literal["tf", "caffe", "torch", "pixels"]
 
@@ -23,6 +25,22 @@ KERNELS = "_weights_tf_dim_ordering_tf_kernels_notop.h5"
 LARGEST_MOBILE = 224
 PLACE, TONE = ("quarter_turns", "rotation", "zoom", "shift"), ("light", "erase")
 """Settings of random changes of pictures, beside `flip`: of where a pixel goes, and of what it becomes."""
+
+
+class Encoder(Protocol):
+    """What a section `model` says of the encoder, beside the settings that `PLACE` and `TONE` name."""
+
+    @property
+    def encoder(self) -> str: ...
+
+    @property
+    def weights(self) -> Path | Literal["none", "imagenet"]: ...
+
+    @property
+    def fine_tune_from(self) -> int | None: ...
+
+    @property
+    def flip(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -90,7 +108,7 @@ def _known(name: str) -> str:
 EncoderName = Annotated[str, AfterValidator(_known)]
 
 
-def refusal(model: Section) -> str | None:
+def refusal(model: Encoder) -> str | None:
     """What does not go together in the section `model` of a configuration."""
     if model.encoder == RESIDUAL:
         if model.weights != "none" or model.fine_tune_from != 0:
@@ -106,7 +124,7 @@ def refusal(model: Section) -> str | None:
     return None
 
 
-def refusal_of_rest(model: Section, side: int, training: Training) -> str | None:
+def refusal_of_rest(model: Encoder, side: int, training: Training) -> str | None:
     """What an encoder of `keras.applications` does not take of the other sections."""
     least, begin = APPLICATIONS[model.encoder].least, model.fine_tune_from
     if side < least:
@@ -124,13 +142,13 @@ def refusal_of_rest(model: Section, side: int, training: Training) -> str | None
     return None
 
 
-def is_kept(model: Section) -> bool:
+def is_kept(model: Encoder) -> bool:
     """Whether the encoder gives each picture the same features throughout the training: frozen, nothing at random."""
     changed = model.flip != "none" or any(getattr(model, name) for name in (*PLACE, *TONE))
     return model.encoder != RESIDUAL and model.fine_tune_from is None and not changed
 
 
-def weights_file(model: Section, side: int) -> Path | None:
+def weights_file(model: Encoder, side: int) -> Path | None:
     """The file of an encoder's weights; those of ImageNet are downloaded where there is a network. None for no file.
 
     Args:

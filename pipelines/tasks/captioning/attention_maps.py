@@ -6,6 +6,7 @@ import math
 import textwrap
 import unicodedata
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -53,7 +54,7 @@ def draw(image: np.ndarray, words: Sequence[str], weights: np.ndarray | None, ti
         axes.imshow(overlaid(image, weight, top))
         axes.set_title(_lines(word, WORD_WIDTH), fontsize=9, pad=3)
     scale = ScalarMappable(_norm(top), colours())
-    place = {"location": "bottom", "shrink": 4 / size[0], "aspect": 30, "pad": 0.02}
+    place: dict[str, Any] = {"location": "bottom", "shrink": 4 / size[0], "aspect": 30, "pad": 0.02}
     bar = figure.colorbar(scale, ax=list(cells), ticks=[0, 1, top], format="%.3g", **place)
     bar.set_label("attention of a place (1: the even share)", fontsize=8)
     bar.ax.tick_params(labelsize=8)

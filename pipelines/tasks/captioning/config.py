@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 from pydantic_core import PydanticCustomError
 
+from ...core.cell_options import CellOptions
 from ...core.cells import CellName
 from ...core.config import ClassifierTraining, Config, DataSection, Evaluation, FullPath, Rate, Section
-from ...runtime.tokens import Level
 from . import applications
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -50,7 +50,7 @@ class CaptioningData(DataSection):
     """Use that many training pictures only (a short trial); null for all."""
     side: Side = 64
     """Pixels of each side of what the model sees; pictures of another size are resized."""
-    level: Level = "word"
+    level: Literal["word", "character"] = "word"
     """What a token is: a word, or a character."""
     vocabulary: Annotated[int, Field(ge=3)] = 10_000
     """How many tokens are known, the most frequent ones of the training captions; all others are one."""
@@ -105,6 +105,9 @@ class CaptioningModel(Section):
     """Which recurrent cell writes."""
     units: PositiveInt = 256
     """Its units."""
+    options: CellOptions = {}
+    """Further arguments of that cell, such as {zoneout: 0.1}; initializers, regularizers, constraints and activations
+    go by their names in Keras. Empty by default: what the cell's own defaults are."""
     embedding: PositiveInt = 256
     """Numbers that stand for a token."""
     attention: PositiveInt | None = 128

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from ...core.data import Data, Examples, Order
+from ...runtime.vocabulary import Vocabulary
 from ...sources.picture_files import Pictures
 from .feature_cache import FEATURES, FeatureCache
 
@@ -203,14 +204,15 @@ class KeptFeatures:
         return read
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class CaptionData(Data):
-    """The splits. The names of the answers are the vocabulary: words by number."""
+    """The splits. The names of the answers are the tokens of the vocabulary."""
 
+    train: CaptionedPictures
+    validation: CaptionedPictures
+    test: CaptionedPictures
+    _: KW_ONLY
     kind: str
     """The source, such as `sample`."""
-
-    @property
-    def vocabulary(self) -> tuple[str, ...]:
-        """Words by number; 0 is the bound, 1 any word that is not known."""
-        return self.names
+    vocabulary: Vocabulary
+    """Fitted on the training captions; id 0 is the bound, 1 any word that is not known."""

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...core import files
-from ...core.config import Section
 from ...core.errors import DataError, PipelineError
 from . import applications
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     import keras
 
     from ...core.data import Examples
+    from .config import CaptioningModel
 
 FEATURES = "features"
 FORMAT = 1  # of the files, and of how pictures are decoded and resized before the encoder
@@ -51,7 +51,7 @@ class FeatureCache:
     """
 
     folder: Path
-    model: Section
+    model: CaptioningModel
     side: int
 
     def features(self, pictures: Examples, digests: tuple[str, ...]) -> np.ndarray:
@@ -76,8 +76,9 @@ class FeatureCache:
 
     def path(self, digests: tuple[str, ...]) -> Path:
         """The file of the features of pictures with these digests."""
-        weights = applications.digest(applications.weights_file(self.model, self.side))
-        about = [FORMAT, self.model.encoder, weights, self.side, digests]
+        weights = applications.weights_file(self.model, self.side)
+        assert weights is not None, "the features of random weights are not kept"
+        about = [FORMAT, self.model.encoder, applications.digest(weights), self.side, digests]
         name = hashlib.blake2b(json.dumps(about).encode(), digest_size=16).hexdigest()
         return self.folder / f"{name}.npy"
 

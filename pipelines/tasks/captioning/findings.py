@@ -13,11 +13,16 @@ from .page import Example, page
 
 if TYPE_CHECKING:
     from ...core.pipeline import Run
+    from .config import CaptioningConfig
     from .examples import CaptionData, CaptionedPictures
 
 
 def examine(
-    run: Run, data: CaptionData, answers: dict[str, np.ndarray], captions: list[list[str]], scores: np.ndarray
+    run: Run[CaptioningConfig, CaptionData],
+    data: CaptionData,
+    answers: dict[str, np.ndarray],
+    captions: list[list[str]],
+    scores: np.ndarray,
 ) -> Findings:
     """The table of predictions, and the page.
 
@@ -53,22 +58,24 @@ def best(of_beam: np.ndarray) -> np.ndarray:
     return of_beam if of_beam.ndim == of_one else of_beam[:, 0]
 
 
-def illustrated(run: Run, split: CaptionedPictures, tokens: np.ndarray, scores: np.ndarray) -> list[Example]:
+def illustrated(
+    run: Run[CaptioningConfig, CaptionData], split: CaptionedPictures, tokens: np.ndarray, scores: np.ndarray
+) -> list[Example]:
     """Pictures with all that the page tells of them."""
     from .picture_features import views
 
     images = split.pixels()
     weights = views(run.model, images, tokens)
-    level = run.config.data.level
+    vocabulary = words.of_run(run)
     return [
         Example(
             name=split.names[row],
             image=images[row],
-            caption=words.sentence(caption, level),
-            words=caption,
-            weights=None if weights is None else weights[row, : len(caption)],
+            caption=vocabulary.decode(ids),
+            words=vocabulary.named(ids),
+            weights=None if weights is None else weights[row, : len(vocabulary.named(ids))],
             references=list(split.texts[row]),
             score=float(scores[row]),
         )
-        for row, caption in enumerate(words.from_ids(tokens, run.names))
+        for row, ids in enumerate(tokens)
     ]

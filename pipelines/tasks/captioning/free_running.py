@@ -37,7 +37,7 @@ class ScoreFreely(keras.callbacks.Callback):
         self.writer = keras.Model(seen, search(features))
         self.writer.jit_compile = self.model.jit_compile
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
         """Writes and scores."""
         found = [self.writer.predict_on_batch({name: x[name] for name in self.writer.input}) for x, _ in self.batches]
         logs[self.name] = self.score(np.concatenate([np.asarray(each["tokens"]) for each in found]))

@@ -6,19 +6,23 @@ Residual Networks, arXiv 1603.05027), or one of `keras.applications`.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import keras
 
-from ...core.config import Section
 from ...stages.augmentation import RandomAffine, RandomErasing, RandomLight
 from .applications import APPLICATIONS, PLACE, RESIDUAL, weights_file
 from .pretrained import Application, ScaleColours
+
+if TYPE_CHECKING:
+    from .config import CaptioningModel
 
 ENCODER, STEM = "image_encoder", 32
 ERASED = (0.01, 0.15)
 """Share of an image that a rectangle takes which is erased, at least and at most."""
 
 
-def image_encoder(model: Section, side: int) -> keras.Model:
+def image_encoder(model: CaptioningModel, side: int) -> keras.Model:
     """From an image, `[batch, side, side, 3]` uint8, to the map of its features; in training it is changed at random.
 
     One of `keras.applications` has the weights of its file, and no trainable ones if it stays frozen.
@@ -45,10 +49,10 @@ def image_encoder(model: Section, side: int) -> keras.Model:
     return encoder
 
 
-def augmentation(model: Section) -> list[keras.layers.Layer]:
+def augmentation(model: CaptioningModel) -> list[keras.layers.Layer]:
     """Random changes of images that are scaled to -1..1, in training alone; beyond the border they are mirrored."""
-    precise = {"dtype": "float32"}
-    place = {name: getattr(model, name) for name in PLACE}
+    precise: dict[str, Any] = {"dtype": "float32"}
+    place: dict[str, Any] = {name: getattr(model, name) for name in PLACE}
     chosen = [
         (model.flip != "none" or any(place.values()), lambda: RandomAffine(model.flip, **place, **precise)),
         (model.light, lambda: RandomLight(model.light, **precise)),

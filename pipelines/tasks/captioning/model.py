@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import keras
 from keras import ops
 
+from ...core.cell_options import naming_options
 from ...core.cells import layer_class
-from ...core.config import Section
+from ...sequences.decoder import over_time
 from .applications import is_kept
 from .feature_cache import FEATURES
 from .image_encoder import image_encoder
 from .pretrained import FrozenUntil
 from .words import BOUND, UNKNOWN
 
-Tensor = keras.KerasTensor
+if TYPE_CHECKING:
+    from .config import CaptioningModel
+
+Tensor: TypeAlias = keras.KerasTensor
 
 DECODER = "decoder"
 
@@ -55,6 +59,7 @@ class CaptionDecoder(keras.layers.Layer):
         penalty: Weight of the doubly stochastic penalty, the mean over the places of (1 - sum_t alpha_ti)^2 (Xu et al.
             2015, equation 14, where it is their sum).
         word_loss: Weight of a second task in training, that of the function `word_loss`.
+        cell_options: Further arguments of the cell, by name.
 
     Call arguments:
         features: `[batch, rows, columns, channels]`.
@@ -76,10 +81,11 @@ class CaptionDecoder(keras.layers.Layer):
         scheduled_sampling: float = 0.0,
         penalty: float = 0.0,
         word_loss: float = 0.0,
+        cell_options: dict[str, Any] | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.settings = {
+        self.settings: dict[str, Any] = {
             "vocabulary": vocabulary,
             "cell": cell,
             "units": units,
@@ -90,11 +96,14 @@ class CaptionDecoder(keras.layers.Layer):
             "scheduled_sampling": scheduled_sampling,
             "penalty": penalty,
             "word_loss": word_loss,
+            "cell_options": cell_options or {},
         }
         self.units, self.attention, self.tied, self.penalty = units, attention, tied, penalty
         self.vocabulary, self.scheduled_sampling = vocabulary, scheduled_sampling
         same = {"dtype": self.dtype_policy}
-        self.cell = layer_class(cell)(units, **same).cell
+        with naming_options(cell, cell_options or {}):
+            recurrent = layer_class(cell)(units, return_sequences=True, **(cell_options or {}), **same)
+        self.cell = recurrent.cell
         self.embedding = keras.layers.Embedding(vocabulary, embedding, embeddings_initializer="glorot_uniform", **same)
         self.of_image = keras.layers.Dense(embedding, name="of_image", **same)
         self.of_output = keras.layers.Dense(embedding, use_bias=False, name="of_output", **same)
@@ -106,6 +115,8 @@ class CaptionDecoder(keras.layers.Layer):
             self.to_energy = keras.layers.Dense(1, use_bias=False, name="to_energy", **same)
             self.gate = keras.layers.Dense(1, activation="sigmoid", name="gate", **same)
             self.of_context = keras.layers.Dense(embedding, use_bias=False, name="of_context", **same)
+        else:
+            self.recurrent = recurrent  # the cell stays the decoder's own, under whose name files keep its weights
         self.word_loss = word_loss
         if word_loss:
             self.of_words = keras.layers.Dense(vocabulary, name="of_words", **same)
@@ -132,8 +143,12 @@ class CaptionDecoder(keras.layers.Layer):
             self.to_logits.build((None, embedding))
         self.bias = self.add_weight(shape=(self.vocabulary,), initializer="zeros", name="bias")
 
-    def remember(self, features: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """What is known of an image before the first word: the states, the last output first, and the memory."""
+    def begin(self, features: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """What is known of an image before the first word, as `sequences.decoder.Decoder` says.
+
+        The states are the output after the mean feature, and those of the cell; the memory is the features and their
+        keys by place, `[batch, places, ...]`, and empty without attention.
+        """
         _, height, width, _ = features.shape
         places = ops.reshape(features, (-1, height * width, self.channels))
         x = self.of_image(ops.mean(places, axis=1))
@@ -142,22 +157,28 @@ class CaptionDecoder(keras.layers.Layer):
         h, states = self.cell(x, self.cell.get_initial_state(batch_size=ops.shape(x)[0]))
         return [h, *keras.tree.flatten(states)], [places, self.of_places(places)] if self.attention else []
 
-    def advance(self, x: Tensor, states: list[Tensor], memory: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        """Reads a word, `[rows, embedding]`: the new states, and with attention what was seen and where."""
+    def step(self, tokens: Tensor, states: list[Tensor], memory: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """Reads one word, as `sequences.decoder.Decoder` says."""
+        x = self.embedding(tokens)
+        (h, *seen), states = self._advance(x, states, memory)
+        return self._logits(x, h, seen), states
+
+    def _advance(self, x: Tensor, states: list[Tensor], memory: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """One time step: the output, with attention what was seen and where, `[rows, ...]`; and the new states."""
         last, *states = states
         seen = self._attend(last, *memory) if self.attention else []
         h, states = self.cell(ops.concatenate([x, *seen[:1]], axis=-1), states)
-        return [h, *keras.tree.flatten(states)], seen
+        return [h, *seen], [h, *keras.tree.flatten(states)]
 
     def _attend(self, h: Tensor, places: Tensor, keys: Tensor) -> list[Tensor]:
         """The gated mean of the places, `[rows, channels]`, and their weights, `[rows, places]`."""
         e = self.to_energy(ops.tanh(keys + ops.expand_dims(self.of_last(h), 1)))
-        alpha = ops.softmax(e, axis=1)
-        z = ops.sum(alpha * places, axis=1)
-        return [self.gate(h) * z, ops.squeeze(alpha, -1)]
+        alpha = ops.softmax(ops.squeeze(e, -1), axis=1)
+        z = ops.squeeze(ops.matmul(ops.expand_dims(alpha, 1), places), 1)
+        return [self.gate(h) * z, alpha]
 
-    def logits(self, x: Tensor, h: Tensor, seen: list[Tensor], training: bool = False) -> Tensor:
-        """Of the next token, `[..., vocabulary]` float32."""
+    def _logits(self, x: Tensor, h: Tensor, seen: list[Tensor], training: bool = False) -> Tensor:
+        """Logits of the next token, `[..., vocabulary]` float32."""
         y = x + self.of_output(h)
         if self.attention:
             y = y + self.of_context(seen[0])
@@ -172,7 +193,7 @@ class CaptionDecoder(keras.layers.Layer):
         """Reads several captions of each image, and names each word from those before it."""
         captions, length = ops.shape(tokens)[1], tokens.shape[2]
         features = self.dropout(features, training=training)
-        states, memory = ([ops.repeat(each, captions, axis=0) for each in kept] for kept in self.remember(features))
+        states, memory = ([ops.repeat(each, captions, axis=0) for each in kept] for kept in self.begin(features))
         if training and self.word_loss:
             self.add_loss(self.word_loss * word_loss(self.of_words(ops.mean(features, axis=(1, 2))), tokens))
         words = ops.reshape(tokens, (-1, length))
@@ -186,7 +207,7 @@ class CaptionDecoder(keras.layers.Layer):
 
     def views(self, features: Tensor, tokens: Tensor) -> Tensor:
         """Where the attention was before each token of one caption of each image, `[batch, time, rows, columns]`."""
-        states, memory = self.remember(features)
+        states, memory = self.begin(features)
         before = ops.pad(tokens[:, :-1], [[0, 0], [1, 0]], constant_values=BOUND)
         _, alphas = self._named(before, states, memory)
         return ops.reshape(alphas, (*tokens.shape, *features.shape[1:3]))
@@ -194,13 +215,11 @@ class CaptionDecoder(keras.layers.Layer):
     def _named(self, before: Tensor, states: list, memory: list, training: bool = False) -> tuple[Tensor, Tensor]:
         """Logits `[rows, time, vocabulary]`, and with attention its weights `[rows, time, places]`."""
         x = self.dropout(self.embedding(before), training=training)
-        outputs, views = [], []
-        for t in range(before.shape[1]):
-            states, seen = self.advance(x[:, t], states, memory)
-            outputs.append(states[0])
-            views.append(seen)
-        seen = [ops.stack(each, axis=1) for each in zip(*views, strict=True)]
-        return self.logits(x, ops.stack(outputs, axis=1), seen, training), seen[-1] if seen else None
+        if not self.attention:
+            return self._logits(x, self.recurrent(x, initial_state=states[1:], training=training), [], training), None
+        sizes = [self.units, self.channels, memory[0].shape[1]]
+        (h, *seen), _ = over_time(lambda x, states: self._advance(x, states, memory), x, states, sizes)
+        return self._logits(x, h, seen, training), seen[1]
 
     def _partly_own(self, before: Tensor, logits: Tensor) -> Tensor:
         """The words that are read, some replaced by those that were named in their places."""
@@ -219,7 +238,7 @@ class CaptionDecoder(keras.layers.Layer):
 
 
 def caption_model(
-    model: Section, vocabulary: int, side: int, length: int, precision: str, steps: int = 0
+    model: CaptioningModel, vocabulary: int, side: int, length: int, precision: str, steps: int = 0
 ) -> keras.Model:
     """What is trained: `image` and `tokens` in, logits `[batch, captions, length, vocabulary]` out.
 
@@ -247,6 +266,7 @@ def caption_model(
             model.scheduled_sampling,
             model.penalty,
             model.word_loss,
+            model.options,
             name=DECODER,
         )
         if is_kept(model):

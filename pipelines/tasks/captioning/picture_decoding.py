@@ -45,7 +45,8 @@ class DecodePictures(keras.layers.Layer):
 
     def __init__(self, side: tuple[int, int], **options: Any) -> None:
         super().__init__(**options)
-        self.side = tuple(side)
+        rows, columns = side  # a list, where it was saved
+        self.side = rows, columns
 
     def call(self, contents: tf.Tensor) -> tf.Tensor:
         """Decodes one after the other."""

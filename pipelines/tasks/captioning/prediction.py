@@ -19,6 +19,8 @@ from .findings import best
 
 if TYPE_CHECKING:
     from ...core.pipeline import Run
+    from .config import CaptioningConfig
+    from .examples import CaptionData
     from .search import Search
 
 
@@ -47,7 +49,8 @@ def predict(
     """Write captions of pictures; the score is the logarithm of a caption's probability, after the length penalty, or
     the agreement with the other captions of the beam, if they are compared by that.
     """
-    run, console = context.obj, progress(quiet)
+    run: Run[CaptioningConfig, CaptionData] = context.obj
+    console = progress(quiet)
     prediction.refuse_existing(to)
     prediction.refuse_existing(attention, "--attention")
     files = listed(paths)
@@ -98,7 +101,7 @@ def _read(path: Path) -> bytes:
 
 
 def searched(
-    run: Run,
+    run: Run[CaptioningConfig, CaptionData],
     beam: int | None,
     length_penalty: float | None,
     temperature: float | None,
@@ -126,33 +129,35 @@ def searched(
     return Search(width, model.length_penalty, model.consensus and width > 1)
 
 
-def answered(run: Run, search: Search, contents: np.ndarray) -> dict[str, np.ndarray]:
+def answered(run: Run[CaptioningConfig, CaptionData], search: Search, contents: np.ndarray) -> dict[str, np.ndarray]:
     """Tokens and scores for encoded pictures."""
     from .task import otherwise
 
     return otherwise(run, search, contents)
 
 
-def table(run: Run, files: list[Path], answers: dict[str, np.ndarray], best_of: int) -> pd.DataFrame:
+def table(
+    run: Run[CaptioningConfig, CaptionData], files: list[Path], answers: dict[str, np.ndarray], best_of: int
+) -> pd.DataFrame:
     """A row for each caption: `picture`, `caption`, `score`, and `rank` if there are several of one picture."""
     tokens, scores = answers["tokens"], answers["scores"]
     if tokens.ndim == 2:
         tokens, scores = tokens[:, None], scores[:, None]
-    level = run.config.data.level
+    vocabulary = words.of_run(run)
     rows = [
         {
             "picture": str(file),
             **({"rank": rank + 1} if best_of > 1 else {}),
-            "caption": words.sentence(caption, level),
+            "caption": vocabulary.decode(ids),
             "score": round(float(scores[row, rank]), 6),
         }
         for row, file in enumerate(files)
-        for rank, caption in enumerate(words.from_ids(tokens[row, :best_of], run.names))
+        for rank, ids in enumerate(tokens[row, :best_of])
     ]
     return pd.DataFrame(rows)
 
 
-def draw(run: Run, contents: np.ndarray, tokens: np.ndarray, path: Path) -> None:
+def draw(run: Run[CaptioningConfig, CaptionData], contents: np.ndarray, tokens: np.ndarray, path: Path) -> None:
     """Writes a picture of one picture, and where the model looked at each word of its caption."""
     import tensorflow as tf
 
@@ -162,7 +167,10 @@ def draw(run: Run, contents: np.ndarray, tokens: np.ndarray, path: Path) -> None
     from .picture_features import views
 
     front, _ = halves(run.model)
+    assert front is not None, "a captioner decodes pictures"
     images = np.asarray(front(tf.constant(list(contents))))
-    (caption,) = words.from_ids(tokens, run.names)
-    weights = views(run.model, images, tokens)[0, : len(caption)]
-    plots.save(drawn(images[0], caption, weights, words.sentence(caption, run.config.data.level)), path)
+    vocabulary = words.of_run(run)
+    caption = vocabulary.named(tokens[0])
+    weights = views(run.model, images, tokens)
+    of_words = None if weights is None else weights[0, : len(caption)]
+    plots.save(drawn(images[0], caption, of_words, vocabulary.decode(tokens[0])), path)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from ...core.pipeline import Run
-from ...runtime.captions import SETTINGS, VOCABULARY
+from ...runtime.captions import SETTINGS
+from . import words
 from .config import CaptioningConfig
 from .examples import CaptionData
 
 
 def write_beside(run: Run[CaptioningConfig, CaptionData], folder: Path) -> None:
     """Writes `vocabulary.txt`, a token a line by id, and `captions.json`, how they become a line."""
-    lines = "".join(f"{word}\n" for word in run.names)
-    (folder / VOCABULARY).write_text(lines, encoding="utf-8", newline="\n")
-    settings = {"level": run.config.data.level, "side": run.config.data.side}
-    (folder / SETTINGS).write_text(json.dumps(settings) + "\n", encoding="utf-8")
+    words.of_run(run).write(folder, SETTINGS, side=run.config.data.side)

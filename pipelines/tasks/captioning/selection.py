@@ -11,10 +11,10 @@ from ...core.errors import UsageError
 from .words import words
 
 if TYPE_CHECKING:
-    from ...core.config import DataSection
+    from .config import CaptioningData
 
 
-def hold_out(data: DataSection, count: int) -> list[str]:
+def hold_out(data: CaptioningData, count: int) -> list[str]:
     """A split for each picture, drawn."""
     sizes = {split: round(getattr(data, split) * count) for split in ("validation", "test")}
     if min(sizes.values()) < 1 or sum(sizes.values()) >= count:
@@ -41,7 +41,7 @@ def scored(texts: Sequence[str]) -> tuple[tuple[str, ...], ...]:
 
 
 def treatments(
-    data: DataSection, found: list[list[list[str]]], known: list[list[list[str]]], train: np.ndarray
+    data: CaptioningData, found: list[list[list[str]]], known: list[list[list[str]]], train: np.ndarray
 ) -> list[str]:
     """What was done to captions, counted; nothing of it is done to what is scored against."""
     of_train = [caption for row in train for caption in known[row]]

@@ -6,6 +6,7 @@ Answers are a dict, as the model gives it: `tokens`, int32 `[n, width, time]`, t
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,10 @@ from keras import ops
 
 from ...core.pipeline import Findings, Run, Task
 from ...export import export_decoder, export_saved_model
+from ...runtime.tokens import TokenLevel
+from ...runtime.vocabulary import Vocabulary
 from ...sequences import agreement
+from ...sequences.ids_to_text import ids_to_text
 from ...sources import scenes
 from ...stages.augmentation import RandomAffine, RandomErasing, RandomLight
 from ...stages.encoding import halves, with_encoder
@@ -86,12 +90,13 @@ def accuracy(tokens: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     return ops.sum(real * right, axis=(1, 2)) / ops.maximum(ops.sum(real, axis=(1, 2)), 1.0)
 
 
-def written(data: CaptionData, level: str, answers: Any) -> list[list[str]]:
+def written(data: CaptionData, level: TokenLevel, answers: Any) -> list[list[str]]:
     """The best caption of each picture, in words as they are scored."""
     if not isinstance(answers, dict):
         return answers
-    found = words.from_ids(best(answers["tokens"]), data.vocabulary)
-    return found if level == "word" else [words.words(words.sentence(each, level)) for each in found]
+    vocabulary = data.vocabulary
+    found = best(answers["tokens"])
+    return [vocabulary.named(ids) if level == "word" else words.words(vocabulary.decode(ids)) for ids in found]
 
 
 def score(config: CaptioningConfig, data: CaptionData, answers: Any) -> dict[str, float]:
@@ -106,11 +111,13 @@ def attributes(data: CaptionData, captions: list[list[str]]) -> dict[str, float]
         return {}
     actual = [scenes.attributes(texts[0]) for texts in data.test.texts]
     right = np.array([scenes.attributes(" ".join(c)) == scene for c, scene in zip(captions, actual, strict=True)])
-    unseen = np.array([scenes.is_unseen(scene) for scene in actual])
+    unseen = np.array([scenes.is_unseen(scene) for scene in actual if scene is not None])
     return {"attributes_seen": float(right[~unseen].mean()), "attributes_unseen": float(right[unseen].mean())}
 
 
-def judge(run: Run, data: CaptionData, answers: dict[str, np.ndarray], beside: dict[str, Any]) -> Findings:
+def judge(
+    run: Run[CaptioningConfig, CaptionData], data: CaptionData, answers: dict[str, np.ndarray], beside: dict[str, Any]
+) -> Findings:
     """The scores beside those of other captions, and what they come from.
 
     Args:
@@ -143,19 +150,19 @@ def judge(run: Run, data: CaptionData, answers: dict[str, np.ndarray], beside: d
     return Findings(details, found.figures, found.pages, found.predictions)
 
 
-def nearest_pictures(run: Run, data: CaptionData) -> list[list[str]]:
+def nearest_pictures(run: Run[CaptioningConfig, CaptionData], data: CaptionData) -> list[list[str]]:
     """For each test picture a caption of the training picture whose features are the most similar."""
     of_train, of_test = (features(run.model, split) for split in (data.train, data.test))
     return nearest(of_train, of_test, data.train.references)
 
 
-def otherwise(run: Run, search: Search, pictures: np.ndarray) -> dict[str, np.ndarray]:
+def otherwise(run: Run[CaptioningConfig, CaptionData], search: Search, pictures: np.ndarray) -> dict[str, np.ndarray]:
     """The answers of a run's model by another search, for encoded pictures."""
     front, model = halves(run.model)
     return answers_of(with_encoder(searching_otherwise(model, search), front), pictures)
 
 
-def tables(scores: dict[str, Any]) -> str:
+def tables(scores: Mapping[str, Any]) -> str:
     """Whether differences to the baselines can be chance, and how far people agree with each other."""
     lines = ["| beside | difference of CIDEr-D | 95% interval | p (sign flips) |", "|---|---|---|---|"]
     for name, found in scores["comparisons"].items():
@@ -172,7 +179,7 @@ def tables(scores: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def expected(run: Run, pictures: np.ndarray) -> dict[str, np.ndarray]:
+def expected(run: Run[CaptioningConfig, CaptionData], pictures: np.ndarray) -> dict[str, np.ndarray]:
     """What the exported files must give: the answers of the search, and beside a beam those of a greedy one."""
     found = run.predict(pictures)
     if run.config.model.beam == 1:
@@ -187,28 +194,22 @@ def proof(config: CaptioningConfig) -> dict[str, Any]:
     return {"classes": False, "relative": True, "tolerances": LOSS_OF_CIDER, "signatures": signatures}
 
 
-def write_saved_model(run: Run, data: CaptionData, path: Path) -> None:
+def write_saved_model(run: Run[CaptioningConfig, CaptionData], data: CaptionData, path: Path) -> None:
     """Encoded pictures in, captions out: by the beam (`serving_default`, `beam`) and greedily (`greedy`)."""
     front, model = halves(run.model)
     greedy = with_encoder(searching_otherwise(model, GREEDY), front)
-    serve = in_words(data.vocabulary, run.config.data.level)
+    serve = in_words(data.vocabulary)
     further = {"greedy": (greedy, serve)}
     export_saved_model(run.model, path, serve, signatures=further | {"beam": (run.model, serve)})
 
 
-def in_words(vocabulary: tuple[str, ...], level: str) -> Any:
+def in_words(vocabulary: Vocabulary) -> Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]:
     """A function of TensorFlow operations that adds the captions to their tokens."""
-    names = tf.constant(vocabulary)
-
-    def serve(answers: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        of_tokens = tf.gather(names, answers["tokens"])
-        captions = tf.strings.reduce_join(of_tokens, axis=-1, separator=" " if level == "word" else "")
-        return answers | {"captions": tf.strings.strip(captions) if level == "word" else captions}
-
-    return serve
+    to_text = ids_to_text(vocabulary)
+    return lambda answers: answers | {"captions": to_text(answers["tokens"])}
 
 
-def write_tflite(run: Run, path: Path, quantization: str | None, examples: Any) -> None:
+def write_tflite(run: Run[CaptioningConfig, CaptionData], path: Path, quantization: str | None, examples: Any) -> None:
     """Pixels in, tokens out: `decode` by the beam, `greedy` greedily."""
     _, model = halves(run.model)
     encoder, step = single_steps(model)

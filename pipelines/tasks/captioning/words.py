@@ -1,81 +1,57 @@
-"""Captions as words and as numbers; the number 0 bounds a caption, before its first word and after its last one."""
+"""Captions as words and as ids; id 0 bounds a caption, before its first word and after its last one."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from ...runtime import tokens
-from ...runtime.tokens import Level
+from ...runtime.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from ...core.pipeline import Run
 
 BOUND, UNKNOWN = 0, 1
-RESERVED = tokens.RESERVED
 
 
-def words(caption: str, level: Level = "word") -> list[str]:
+def words(caption: str, level: Literal["word", "character"] = "word") -> list[str]:
     """The words of a caption, or its characters; signs that are no word are left out, as the metrics leave them out.
 
     >>> words("Two boats, moored at the harbor .")
     ['two', 'boats', 'moored', 'at', 'the', 'harbor']
     """
-    found = [token for token in tokens.tokens(caption, level) if token != tokens.NOTHING]
     if level == "character":
-        return found
-    return [token for token in found if any(sign.isalnum() for sign in token)]
+        return [token for token in tokens.characters(caption) if token != tokens.UNREADABLE]
+    return [token for token in tokens.words(caption) if any(sign.isalnum() for sign in token)]
 
 
-def sentence(found: Sequence[str], level: Level = "word") -> str:
-    """Words or characters as one line.
-
-    >>> sentence(["two", "boats"]), sentence(list("no"), "character")
-    ('two boats', 'no')
-    """
-    return (" " if level == "word" else "").join(found)
+def bounded(vocabulary: Vocabulary) -> Vocabulary:
+    """The vocabulary with the bound of captions, which is the padding too, as start and end."""
+    return replace(vocabulary, start=BOUND, end=BOUND)
 
 
-def fit_vocabulary(captions: Iterable[Sequence[str]], size: int, least: int) -> tuple[str, ...]:
-    """The bound, the unknown word, and the most frequent words of captions that stand in them `least` times or more.
-
-    >>> fit_vocabulary([["a", "b", "a"], ["c", "b", "a"]], 10, 2)
-    ('', '[UNK]', 'a', 'b')
-    """
-    counts = Counter(word for caption in captions for word in caption)
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return (*RESERVED, *(word for word, count in ranked[: size - len(RESERVED)] if count >= least))
+def of_run(run: Run) -> Vocabulary:
+    """The vocabulary of a run's captions."""
+    return bounded(Vocabulary(run.names, run.config.data.level))
 
 
-def to_ids(
-    captions: Sequence[Sequence[Sequence[str]]], vocabulary: Sequence[str], beside: int, length: int
+def to_array(
+    captions: Sequence[Sequence[Sequence[str]]], vocabulary: Vocabulary, count: int, length: int
 ) -> np.ndarray:
-    """Numbers of the words, int32 `[images, beside, length + 1]`, 0 after the last one of each caption.
+    """Ids of the words, int32 `[images, count, length + 1]`, 0 after the last one of each caption.
 
     Args:
-        captions: Of each image, some captions, of which the first `beside` are taken; fewer leave rows of zeros.
-        vocabulary: As `fit_vocabulary` gives it.
-        beside: Captions of each image.
+        captions: The captions of each image, of which the first `count` are taken; fewer leave rows of zeros.
+        vocabulary: The words that are known.
+        count: Captions of each image.
         length: The most words of a caption; of a longer one the first are taken.
     """
-    numbers = {word: number for number, word in enumerate(vocabulary)}
-    ids = np.zeros((len(captions), beside, length + 1), np.int32)
+    ids = np.zeros((len(captions), count, length + 1), np.int32)
     for image, of_image in enumerate(captions):
-        for row, caption in enumerate(of_image[:beside]):
-            kept = [numbers.get(word, UNKNOWN) for word in caption[:length]]
+        for row, caption in enumerate(of_image[:count]):
+            kept = vocabulary.encode(caption[:length])
             ids[image, row, : len(kept)] = kept
     return ids
-
-
-def from_ids(ids: np.ndarray, vocabulary: Sequence[str]) -> list[list[str]]:
-    """The words of captions `[captions, time]`, each up to its bound."""
-    return [[vocabulary[number] for number in row[: _end(row)]] for row in ids]
-
-
-def _end(row: np.ndarray) -> int:
-    """Where the bound is.
-
-    >>> _end(np.array([4, 2, 0, 0])), _end(np.array([4, 2]))
-    (2, 2)
-    """
-    bounds = np.flatnonzero(row == BOUND)
-    return int(bounds[0]) if len(bounds) else len(row)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from ...core.pipeline import Findings, Run, Task
 from ...export import export_saved_model, export_tflite
 from ...stages.answers import answers
 from ...stages.encoding import halves
-from ...stages.statistics import intervals
+from ...stages.statistics import chance, intervals
 from . import metrics, plots
 from .config import ClassifierConfig
 from .data import LabelledData
@@ -68,7 +69,12 @@ def score(config: ClassifierConfig, data: LabelledData, probabilities: np.ndarra
     return metrics.classification(probabilities, labels) | metrics.roc_auc(probabilities, labels)
 
 
-def judge(run: Run, data: LabelledData, probabilities: np.ndarray, beside: dict[str, np.ndarray]) -> Findings:
+def judge(
+    run: Run[ClassifierConfig, LabelledData],
+    data: LabelledData,
+    probabilities: np.ndarray,
+    beside: dict[str, np.ndarray],
+) -> Findings:
     """The scores beside those of the baselines, and what they come from.
 
     Args:
@@ -93,7 +99,7 @@ def judge(run: Run, data: LabelledData, probabilities: np.ndarray, beside: dict[
         "comparisons": {name: _beside(probabilities, answer, labels, resamples) for name, answer in beside.items()},
         "per_class": {
             name: dict(zip(data.classes, column.tolist(), strict=True))
-            for name, column in metrics.per_class(matrix).items()
+            for name, column in metrics.per_class(probabilities, labels).items()
         },
         "confusion_matrix": matrix,
         **found.details,
@@ -144,16 +150,15 @@ def predictions(data: LabelledData, probabilities: np.ndarray) -> pd.DataFrame:
     return table
 
 
-def tables(scores: dict[str, Any]) -> str:
+def tables(scores: Mapping[str, Any]) -> str:
     """On how many of the same examples only one is right, and whether that can be chance."""
     lines = ["| beside | only the model is right | only the baseline | McNemar's exact p | difference of accuracy |"]
     lines.append("|---|---|---|---|---|")
     for name, found in scores["comparisons"].items():
         interval = " to ".join(f"{bound:+.4f}" for bound in found["difference"])
-        chance = f"{found['p_value']:.2g}" if found["p_value"] else "below 1e-6"  # metrics.json has six digits
         lines.append(
             f"| {name.replace('_', ' ')} | {found['only_model']:,} | {found['only_baseline']:,} | "
-            f"{chance} | {interval} |"
+            f"{chance(found['p_value'])} | {interval} |"
         )
     return "\n".join(lines)
 
@@ -163,7 +168,7 @@ def proof(config: ClassifierConfig) -> dict[str, Any]:
     return {"classes": True, "least_size": 1.0}
 
 
-def write_saved_model(run: Run, data: LabelledData, path: Path) -> None:
+def write_saved_model(run: Run[ClassifierConfig, LabelledData], data: LabelledData, path: Path) -> None:
     """Adds the label's name to the probabilities, inside the SavedModel."""
 
     def serve(probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -175,7 +180,7 @@ def write_saved_model(run: Run, data: LabelledData, path: Path) -> None:
     export_saved_model(run.model, path, serve=serve)
 
 
-def write_tflite(run: Run, path: Path, quantization: str | None, examples: Any) -> None:
+def write_tflite(run: Run[ClassifierConfig, LabelledData], path: Path, quantization: str | None, examples: Any) -> None:
     """What is trained, for whole sequences and, where the model can be stepped, for single steps too."""
     export_tflite(halves(run.model)[1], path, quantization, examples)
 

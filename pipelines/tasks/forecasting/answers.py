@@ -6,13 +6,16 @@ Answers are in the units of the data, `[n, horizon, targets]`, or `[n, horizon, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import direction
 from .splits import SeriesData, WindowExamples
 from .windows import Windows
+
+if TYPE_CHECKING:
+    from .config import ForecastConfig
 
 LEAST_VARIANCE = 0.01
 """Of the usual one: what a baseline forecasts at least, since a variance of 0 is infinitely wrong."""
@@ -48,7 +51,7 @@ def intervals_of(levels: tuple[float, ...]) -> dict[float, tuple[int, int]]:
     return {round(100 * (high - low), 4): (places[low], places[high]) for low, high in pairs.items() if high in places}
 
 
-def losses(config: Any, data: SeriesData, answers: np.ndarray) -> np.ndarray:
+def losses(config: ForecastConfig, data: SeriesData, answers: np.ndarray) -> np.ndarray:
     """The loss that counts of each number, `[n, horizon, targets]`: squared error, QLIKE or log loss.
 
     It is NaN where there is no answer.
@@ -60,7 +63,7 @@ def losses(config: Any, data: SeriesData, answers: np.ndarray) -> np.ndarray:
     return np.log(point) + y / point if config.data.target == "volatility" else np.square(point - y)
 
 
-def naive_of(config: Any) -> str:
+def naive_of(config: ForecastConfig) -> str:
     """The baseline that a forecast must beat to be of use."""
     return {"direction": "most_frequent", "volatility": "moving_average"}.get(config.data.target, "last_value")
 

@@ -12,8 +12,8 @@ from .answers import losses
 from .splits import SeriesData, text
 
 if TYPE_CHECKING:
-    from ...core.config import Config
     from ...core.pipeline import Run
+    from .config import ForecastConfig
 
 FOLDER = "backtest"
 
@@ -26,7 +26,9 @@ def parts(data: SeriesData, count: int) -> list[np.ndarray]:
     return [np.flatnonzero((first >= span[0]) & (first <= span[-1])) for span in spans]
 
 
-def scores(run: Run, data: SeriesData, of_each: dict[str, np.ndarray], naive: str) -> list[dict[str, Any]]:
+def scores(
+    run: Run[ForecastConfig, SeriesData], data: SeriesData, of_each: dict[str, np.ndarray], naive: str
+) -> list[dict[str, Any]]:
     """The mean loss of the model and of the naive forecast in each part, and that of the network trained for it.
 
     Args:
@@ -51,7 +53,7 @@ def scores(run: Run, data: SeriesData, of_each: dict[str, np.ndarray], naive: st
     return found
 
 
-def refitted(run: Run, data: SeriesData, rows: np.ndarray, number: int) -> np.ndarray:
+def refitted(run: Run[ForecastConfig, SeriesData], data: SeriesData, rows: np.ndarray, number: int) -> np.ndarray:
     """Losses in one part of a network that was trained on all that was known before it.
 
     Validation is as long as that of the run, and ends where the part begins. Losses are of the run's own scale.
@@ -81,7 +83,7 @@ def keys(data: SeriesData) -> list[int]:
     return data.test.windows.starts.tolist()
 
 
-def moved(config: Config, test_from: np.datetime64, validation_from: np.datetime64) -> Config:
+def moved(config: ForecastConfig, test_from: np.datetime64, validation_from: np.datetime64) -> ForecastConfig:
     """The configuration with the splits at other dates."""
     dates = {
         "test_from": test_from.astype("datetime64[us]").item(),

@@ -105,7 +105,7 @@ def linear(train: Windows, test: Windows) -> np.ndarray:
     for strength in STRENGTHS:
         W = _ridge(*fitted, strength)
         errors.append(np.sum(W * (held[0] @ W - 2 * held[1])))  # ||Y - X W||^2 less ||Y||^2, which all have in common
-    XX, XY = (sum(products) for products in zip(fitted, between, held, strict=True))
+    XX, XY = (early + middle + late for early, middle, late in zip(fitted, between, held, strict=True))
     W = _ridge(XX, XY, STRENGTHS[np.argmin(errors)])
     return _forecast(test, lambda known: (_regressors(known) @ W).swapaxes(1, 2) + known[:, -1:])
 
@@ -145,13 +145,13 @@ def theta(train: Windows, test: Windows, season: int, seconds: float) -> tuple[n
         answers[row] = np.stack([_theta(y, season, test.horizon) for y in _known(test[[row]])[0].T], axis=1)
 
     done, step, began = np.arange(min(len(test), 1)), 1 << len(test).bit_length(), time.monotonic()
-    for row in done:
+    for row in done.tolist():
         forecast(row)
     while step > 1:
         further, pace = np.arange(step // 2, len(test), step), (time.monotonic() - began) / len(done)
         if pace * (len(done) + len(further)) > seconds:
             break
-        for row in further:
+        for row in further.tolist():
             if time.monotonic() - began > seconds:
                 return answers[done], done
             forecast(row)

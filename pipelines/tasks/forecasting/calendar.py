@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ...core.errors import DataError
@@ -64,7 +66,7 @@ def minutes(dates: np.ndarray) -> np.ndarray:
         raise DataError(str(error)) from None
 
 
-def _most_common(values: np.ndarray) -> np.generic:
+def _most_common(values: np.ndarray) -> Any:
     """The most common value, the smallest of equally common ones."""
     found, counts = np.unique(values, return_counts=True)
     return found[np.argmax(counts)]

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from ...core.config import Config, DataSection, Evaluation, FullPath, Rate, RecurrentModel, Training
 from .features import Feature
-from .scales import Level, Target
+from .scales import Normalization, Target
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -111,7 +111,7 @@ class SeriesSection(DataSection):
 class ForecastModel(RecurrentModel):
     """How a window becomes a forecast."""
 
-    level: Level = "last"
+    level: Normalization = "last"
     """What is subtracted from each window and added to its forecast, so that the network learns only what a naive
     forecast misses: the `last` value; that and the usual size of a change in the window (`walk`); the `mean` of the
     window; the `seasonal` values of its last season; its mean and standard deviation (`revin`, Kim et al. 2022); or

@@ -17,6 +17,7 @@ from .splits import SeriesData, WindowExamples
 
 if TYPE_CHECKING:
     from ...core.pipeline import Run
+    from .config import ForecastConfig
 
 PANELS = 6
 MOST_SERIES = 50
@@ -26,7 +27,9 @@ KNOWN = 4
 """A fan shows so many times the horizon of known steps, and 30 at least."""
 
 
-def examine(run: Run, data: SeriesData, answers: np.ndarray, beside: dict[str, np.ndarray]) -> Findings:
+def examine(
+    run: Run[ForecastConfig, SeriesData], data: SeriesData, answers: np.ndarray, beside: dict[str, np.ndarray]
+) -> Findings:
     """Pictures, and scores by step, target, series and part of the test.
 
     Args:
@@ -78,7 +81,7 @@ def groups(
     }
 
 
-def fans(run: Run, data: SeriesData, answers: np.ndarray) -> list[plots.Fan]:
+def fans(run: Run[ForecastConfig, SeriesData], data: SeriesData, answers: np.ndarray) -> list[plots.Fan]:
     """The forecasts of the last windows: of different series and targets, or else of one after the other."""
     test, quantiles = data.test, run.config.model.quantiles
     shown = []
@@ -127,14 +130,14 @@ def title(data: SeriesData, split: WindowExamples, target: int) -> str:
     return f"{name}: {what}" if len(data.stack.names) > 1 or len(data.names) == 1 else what
 
 
-def calibration(run: Run, data: SeriesData, answers: np.ndarray) -> Any:
+def calibration(run: Run[ForecastConfig, SeriesData], data: SeriesData, answers: np.ndarray) -> Any:
     """The share of values below each quantile."""
     y, q = data.test.labels.astype(np.float64), standardized(data, data.test, answers)
     observed = (y[..., None] <= q).mean(axis=(0, 1, 2))
     return plots.interval_calibration(np.array(run.config.model.quantiles), observed, "calibration of the quantiles")
 
 
-def predictions(run: Run, data: SeriesData, answers: np.ndarray) -> pd.DataFrame:
+def predictions(run: Run[ForecastConfig, SeriesData], data: SeriesData, answers: np.ndarray) -> pd.DataFrame:
     """A row for each forecast step, from every h-th window of each series, so that each date stands once.
 
     Columns: `series`, `made_on` (the last known date), `date`, `target`, `actual`, `forecast`, and the quantiles beside

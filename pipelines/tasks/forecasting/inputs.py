@@ -11,7 +11,7 @@ from keras import layers, ops
 
 from ...core.errors import DataError
 from .features import CALENDAR, Feature
-from .scales import Scale
+from .scales import Scale, Target
 from .splits import SeriesData
 from .student import student_quantile
 
@@ -44,10 +44,11 @@ def network_inputs(
     inputs = {name: every[name] for name in data.train.names}
     values, minutes, series = (inputs.get(name) for name in every)
     scale, parts = data.scale, []
-    x = ops.take(values, np.int32(data.targets), axis=2)[:, before - scale.before :]
+    x = ops.take(values, np.array(data.targets, np.int32), axis=2)[:, before - scale.before :]
     layer = Standardize(stack.columns, stack.names, **of_scale(scale), name="targets")
     targets = layer(x, series)
     if features:
+        assert data.features is not None, "features that are declared are fitted"
         settings = [feature.model_dump() for feature in features]
         made = Features(settings, stack.columns, *data.features, name="features")(values, minutes, series)
         parts.append(made[:, -window:])
@@ -133,7 +134,7 @@ def fit_features(
 class _Scaled(layers.Layer):
     """A layer with the scale of each series."""
 
-    def __init__(self, target: str, means: list, deviations: list, **kwargs: Any) -> None:
+    def __init__(self, target: Target, means: list, deviations: list, **kwargs: Any) -> None:
         super().__init__(**{"dtype": "float32"} | kwargs)
         self.scale = Scale(target, np.array(means), np.array(deviations))
 
@@ -206,7 +207,7 @@ class InUnits(_Scaled):
         if self.stretches:
             middle = self.quantiles.index(0.5)
             median = z[..., middle : middle + 1]
-            z = ops.sort(median + (z - median) * np.float32(self.stretches), axis=-1)
+            z = ops.sort(median + (z - median) * np.array(self.stretches, np.float32), axis=-1)
         each = [self.scale.in_units(z[..., place], series, ops) for place in range(len(self.quantiles))]
         return ops.stack(each, axis=-1)
 
@@ -254,12 +255,17 @@ class Features(layers.Layer):
     """
 
     def __init__(
-        self, features: Sequence[dict], columns: Sequence[str], means: list, deviations: list, **kwargs: Any
+        self,
+        features: Sequence[dict],
+        columns: Sequence[str],
+        means: list | np.ndarray,
+        deviations: list | np.ndarray,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**{"dtype": "float32"} | kwargs)
         self.features = [Feature(**settings) for settings in features]
         self.columns = tuple(columns)
-        self.means, self.deviations = np.float32(means), np.float32(deviations)
+        self.means, self.deviations = np.array(means, np.float32), np.array(deviations, np.float32)
 
     @property
     def before(self) -> int:

@@ -14,7 +14,7 @@ from keras import layers, ops
 
 from ...core.config import RecurrentModel
 from ...stages.model import recurrent_stack
-from .scales import Level
+from .scales import Normalization
 
 Output = Literal["point", "quantiles", "gaussian", "student_t", "variance", "direction"]
 NUMBERS = {"point": 1, "gaussian": 2, "student_t": 3, "variance": 1, "direction": 1}
@@ -27,7 +27,7 @@ def forecasts(
     config: RecurrentModel,
     *,
     horizon: int,
-    level: Level = "last",
+    level: Normalization = "last",
     season: int = 1,
     segments: Sequence[int] = (48,),
     decoder: Literal["segments", "direct"] = "segments",
@@ -94,7 +94,7 @@ def forecasts(
 
 
 def leveled(
-    x: keras.KerasTensor, level: Level, horizon: int, season: int = 1
+    x: keras.KerasTensor, level: Normalization, horizon: int, season: int = 1
 ) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.KerasTensor]:
     """Each target without its level and scale.
 
@@ -139,7 +139,9 @@ def leveled(
     return sequences, center, scale
 
 
-def relative(x: keras.KerasTensor, level: Level) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.KerasTensor]:
+def relative(
+    x: keras.KerasTensor, level: Normalization
+) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.KerasTensor]:
     """Squares, such as squared returns, as their roots beside the typical one.
 
     A typical square is that of the training part, which is 1 (level `training`), or the mean of the window (`mean`).

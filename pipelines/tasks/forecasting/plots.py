@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
@@ -74,7 +76,7 @@ def error_by_step(errors: dict[str, np.ndarray], metric: str) -> Figure:
     axes = figure.subplots()
     for place, (name, error) in enumerate(errors.items()):
         steps = np.arange(1, len(error) + 1)
-        style = {"linewidth": 2.6, "zorder": 3} if place == 0 else {"linewidth": 1.1}
+        style: dict[str, Any] = {"linewidth": 2.6, "zorder": 3} if place == 0 else {"linewidth": 1.1}
         axes.plot(steps, error, _dotted(error), markersize=4, label=literal(name), **style)
     axes.set(xlabel="step of the horizon", ylabel=literal(metric))
     highest = [error.max() for error in errors.values()]
@@ -162,11 +164,11 @@ def _error_of_the_step(errors: dict[str, np.ndarray], metric: str) -> Figure:
 
 def _legend_below(figure: Figure) -> None:
     """One legend for all panels: each label once."""
-    named = {}
+    named: dict[str, Artist] = {}
     for axes in figure.axes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             named.setdefault(label, handle)
-    figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=len(named))
+    figure.legend(list(named.values()), list(named), loc="outside lower center", ncols=len(named))
 
 
 def _write_dates(axes: Axes) -> None:

@@ -20,6 +20,8 @@ from .calendar import minutes, next_dates
 
 if TYPE_CHECKING:
     from ...core.pipeline import Run
+    from .config import ForecastConfig
+    from .splits import SeriesData
 
 MODEL = "forecast.json"
 KNOWN = 60
@@ -37,7 +39,7 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Forecast the steps that follow the last row of each series, with the dates that follow too."""
-    run = context.obj
+    run: Run[ForecastConfig, SeriesData] = context.obj
     refuse_existing(to)
     refuse_existing(plot, "--plot")
     trained = run.config.data.horizon
@@ -67,7 +69,9 @@ def predict(
         table(list(shown.columns), digits.itertuples(index=False))
 
 
-def forecast(run: Run, path: Path, horizon: int) -> tuple[pd.DataFrame, list[Any], tuple[str, ...]]:
+def forecast(
+    run: Run[ForecastConfig, SeriesData], path: Path, horizon: int
+) -> tuple[pd.DataFrame, list[Any], tuple[str, ...]]:
     """The next steps of every series in a file or folder.
 
     Returns:
@@ -123,12 +127,12 @@ def one_window(name: str, rows: pd.DataFrame, about: dict[str, Any], path: Path)
     }
 
 
-def write_beside(run: Run, folder: Path) -> None:
+def write_beside(run: Run[ForecastConfig, SeriesData], folder: Path) -> None:
     """Writes what is to be known of the model's inputs and answers, `forecast.json`."""
     write_text(folder / MODEL, json.dumps(read_about(run), indent=2, ensure_ascii=False) + "\n")
 
 
-def read_about(run: Run) -> dict[str, Any]:
+def read_about(run: Run[ForecastConfig, SeriesData]) -> dict[str, Any]:
     """What the model takes and gives.
 
     `inputs` (names), `columns` of `values`, `rows` (steps of an input), `series` (names by number), `targets`,

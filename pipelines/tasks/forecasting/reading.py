@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def load(data: SeriesSection, path: Path) -> series.Series:
     """Series from CSV files, read as the configuration says; columns that nothing needs are left unread."""
     targets, above = data.targets or (), dict.fromkeys([*positive(data), *data.positive])
-    counts = [feature.column for feature in data.features if feature.kind in NOT_NEGATIVE]
+    counts = _columns(data, NOT_NEGATIVE)
     not_negative = [column for column in dict.fromkeys([*counts, *data.not_negative]) if column not in above]
     needed = dict.fromkeys([*targets, *(f.column for f in data.features if f.column), *above, *not_negative])
     return series.load(
@@ -37,4 +37,9 @@ def load(data: SeriesSection, path: Path) -> series.Series:
 def positive(data: SeriesSection) -> list[str]:
     """Columns whose logarithm is taken."""
     targets = data.targets or () if data.target != "level" else ()
-    return [*targets, *(feature.column for feature in data.features if feature.kind in OF_POSITIVE)]
+    return [*targets, *_columns(data, OF_POSITIVE)]
+
+
+def _columns(data: SeriesSection, kinds: tuple[str, ...]) -> list[str]:
+    """Of the features of some kinds, which all have one."""
+    return [feature.column for feature in data.features if feature.kind in kinds and feature.column is not None]

@@ -12,7 +12,7 @@ from ...core.errors import DataError
 
 Target = Literal["level", "log_return", "direction", "volatility"]
 
-Level = Literal["training", "last", "walk", "mean", "seasonal", "revin"]
+Normalization = Literal["training", "last", "walk", "mean", "seasonal", "revin"]
 """What is taken off a window: see `model.leveled`."""
 
 

@@ -3,7 +3,8 @@
 Arrays are float64, or are made so: `actual` and `forecast` `[windows, horizon, targets]`, `quantiles`
 `[windows, horizon, targets, levels]` with ascending `levels` in (0, 1), `scale` `[windows, targets]` or `[targets]`.
 Each score is a mean over all axes, or over `axis`: `axis=1` gives one a window and target, `axis=()` one a number. A
-missing value (NaN) makes the mean it belongs to NaN. Shapes that do not fit raise ValueError.
+missing value (NaN) makes the mean it belongs to NaN; scores of quantiles, each one mean, refuse it. Shapes that do not
+fit raise ValueError.
 """
 
 from __future__ import annotations
@@ -106,28 +107,32 @@ def smape(actual: np.ndarray, forecast: np.ndarray, axis: Axis = None) -> float 
     return (2 * error / np.where(size == 0, 1, size)).mean(axis)
 
 
-def pinball(actual: np.ndarray, quantiles: np.ndarray, levels: np.ndarray, axis: Axis = None) -> float | np.ndarray:
-    """The pinball loss of quantiles: level (y - q) above a quantile, (1 - level) (q - y) below it.
-
-    The axes are those of `quantiles`: `axis=(0, 1, 2)` gives one mean a level.
+def pinball(actual: np.ndarray, quantiles: np.ndarray, levels: np.ndarray) -> float:
+    """The mean pinball loss of quantiles: level (y - q) above a quantile, (1 - level) (q - y) below it.
 
     Source: Koenker, Bassett, Regression Quantiles, Econometrica 1978.
 
-    >>> float(pinball(np.array([3.0]), np.array([[1.0, 4.0]]), np.array([0.1, 0.9])))
+    Raises:
+        ValueError: If levels or shapes do not fit, or a value is missing.
+
+    Example:
+
+    >>> round(pinball(np.array([3.0]), np.array([[1.0, 4.0]]), np.array([0.1, 0.9])), 4)
     0.15
     """
+    from sklearn.metrics import mean_pinball_loss
+
     levels = np.asarray(levels, np.float64)
     if levels.ndim != 1 or not ((levels > 0) & (levels < 1)).all() or not (np.diff(levels) > 0).all():
         raise ValueError(f"Levels must ascend within 0 and 1: {levels}.")
     if np.shape(quantiles) != (*np.shape(actual), len(levels)):
         raise ValueError(f"Quantiles {np.shape(quantiles)} must be of {np.shape(actual)} and {len(levels)} levels.")
-    error = np.asarray(actual, np.float64)[..., None] - quantiles
-    return np.maximum(levels * error, (levels - 1) * error).mean(axis)
+    flat = np.asarray(actual, np.float64).reshape(-1)
+    of_levels = np.asarray(quantiles, np.float64).reshape(-1, len(levels)).T
+    return float(np.mean([mean_pinball_loss(flat, q, alpha=level) for q, level in zip(of_levels, levels, strict=True)]))
 
 
-def crps_from_quantiles(
-    actual: np.ndarray, quantiles: np.ndarray, levels: np.ndarray, axis: Axis = None
-) -> float | np.ndarray:
+def crps_from_quantiles(actual: np.ndarray, quantiles: np.ndarray, levels: np.ndarray) -> float:
     """The continuous ranked probability score, approximately: twice the mean pinball loss over the levels.
 
     The CRPS is twice the integral of the pinball loss over the levels from 0 to 1. The mean stands for the integral if
@@ -136,7 +141,7 @@ def crps_from_quantiles(
     Source: Laio, Tamea, Verification Tools for Probabilistic Forecasts of Continuous Hydrological Variables,
     Hydrology and Earth System Sciences 2007.
     """
-    return (2 * pinball(actual, quantiles, levels, axis=-1)).mean(axis)
+    return 2 * pinball(actual, quantiles, levels)
 
 
 def crps_gaussian(actual: np.ndarray, mean: np.ndarray, sd: np.ndarray, axis: Axis = None) -> float | np.ndarray:
@@ -229,16 +234,16 @@ def directional(actual_change: np.ndarray, forecast_change: np.ndarray) -> Direc
     >>> directional(np.array([1.0, -2.0, 0.0, 3.0]), np.array([0.5, -0.1, 1.0, -1.0])).accuracy
     0.6666666666666666
     """
+    from sklearn.metrics import matthews_corrcoef
+
     if not np.isfinite(_error(actual_change, forecast_change)).all():
         raise DataError("A change to compare directions by is missing or infinite. Leave those windows out.")
     moved = np.asarray(actual_change) != 0
     if not moved.any():
         raise DataError(f"None of {moved.size} actual changes differs from 0, so there are no directions to compare.")
     actual, forecast = (np.sign(change)[moved] for change in (actual_change, forecast_change))
-    one_hot = [(signs[:, None] == [-1, 0, 1]).astype(np.float64) for signs in (actual, forecast)]
-    X, Y = (classes - classes.mean(0) for classes in one_hot)
-    spread = np.sqrt((X * X).sum() * (Y * Y).sum())
-    matthews = float((X * Y).sum() / spread) if spread else 0.0
+    several = len(np.unique([actual, forecast])) > 1  # scikit-learn warns of a single answer
+    matthews = float(matthews_corrcoef(actual, forecast)) if several else 0.0
     return Direction(float((actual == forecast).mean()), matthews, len(actual), int((~moved).sum()))
 
 

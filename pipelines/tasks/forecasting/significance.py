@@ -73,7 +73,8 @@ def diebold_mariano(differences: np.ndarray, horizon: int) -> Comparison:
         raise DataError(f"All {n} loss differences are {d[0]:g}, so their variance is 0 and no test is possible.")
     centred = d - d.mean()
     g = np.array([centred[k:] @ centred[: n - k] / n for k in range(h)])
-    weights, variance = "equal", (g[0] + 2 * g[1:].sum()) / n
+    weights: Literal["equal", "bartlett"] = "equal"
+    variance = (g[0] + 2 * g[1:].sum()) / n
     if not variance > 0:
         weights, variance = "bartlett", (g[0] + 2 * ((1 - np.arange(1, h) / h) * g[1:]).sum()) / n
     statistic = d.mean() / np.sqrt(variance) * np.sqrt((n + 1 - 2 * h + h * (h - 1) / n) / n)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -13,10 +13,11 @@ from ...core.data import Data, Order
 from ...core.errors import DataError, UsageError
 from . import leaks
 from .calendar import minutes
-from .scales import Scale, fit
+from .scales import Scale, Target, fit
 from .windows import Windows
 
 if TYPE_CHECKING:
+    import keras
     import tensorflow as tf
 
 
@@ -70,7 +71,7 @@ class WindowExamples:
     def __len__(self) -> int:
         return len(self.windows)
 
-    def __getitem__(self, rows: np.ndarray | slice) -> WindowExamples:
+    def __getitem__(self, rows: np.ndarray | slice | list[int]) -> WindowExamples:
         return replace(self, windows=self.windows[rows])
 
     @property
@@ -129,8 +130,12 @@ class WindowExamples:
     def lengths(self) -> None:
         """All windows have the same."""
 
+    def encoded(self, encoder: keras.Model) -> WindowExamples:
+        """They are what the trained part takes."""
+        return self
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True)
 class SeriesData(Data):
     """Splits of windows, and what was fitted on the training rows; `names` are those of the targets.
 
@@ -142,6 +147,10 @@ class SeriesData(Data):
         test_from: Date of the first step of the test.
     """
 
+    train: WindowExamples
+    validation: WindowExamples
+    test: WindowExamples
+    _: KW_ONLY
     scale: Scale
     targets: tuple[int, ...]
     features: tuple[np.ndarray, np.ndarray] | None
@@ -265,7 +274,7 @@ def check_leaks(data: SeriesData, fitted: list[slice]) -> None:
 def make(
     stack: Stack,
     columns: tuple[str, ...],
-    target: str,
+    target: Target,
     window: int,
     horizon: int,
     *,
@@ -318,7 +327,7 @@ def make(
         if not len(windows):
             raise DataError(_no_windows(name, stack, window, horizon, before, (validation_from, test_from)))
     stamps = minutes(stack.dates)
-    examples = [WindowExamples(windows, stack, before, stamps, names) for windows in found.values()]
+    train, validation, test = (WindowExamples(windows, stack, before, stamps, names) for windows in found.values())
     if not trained.all():
         said = ", ".join(np.array(stack.names)[~trained][:3])
         notes = (*notes, f"{(~trained).sum()} series have no training window and are left out: {said}")
@@ -327,9 +336,11 @@ def make(
         said = ", ".join(stack.names[number] for number in without[:3])
         notes = (*notes, f"{len(without)} series have no test window, since they are too short or end before: {said}")
     data = SeriesData(
-        *examples,
-        names=columns,
-        notes=notes,
+        train,
+        validation,
+        test,
+        columns,
+        notes,
         scale=scale,
         targets=targets,
         features=fit_features(fitted) if fit_features else None,

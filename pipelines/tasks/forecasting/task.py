@@ -6,7 +6,7 @@ Scores are of standardised numbers, unless they have no unit: see `series.scales
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ...core.errors import DataError
 from ...core.pipeline import Findings, Run, Task
 from ...export import export_saved_model, export_tflite
 from ...stages.answers import answers as of_arrays
+from ...stages.statistics import chance
 from . import direction as of_directions
 from . import scores as of_series
 from .answers import center, intervals_of, losses, naive_of, standardized
@@ -25,7 +26,7 @@ from .findings import STEPS
 from .inputs import Features, InUnits, Standardize
 from .model import SegmentDecoder
 from .significance import block_bootstrap, by_date, diebold_mariano
-from .splits import SeriesData
+from .splits import SeriesData, WindowExamples
 
 ABOUT_METRICS = {
     "mse": "mean squared error of the standardised values, lower is better",
@@ -134,7 +135,9 @@ def _plain(found: dict[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in found.items()}
 
 
-def _scaled(config: ForecastConfig, data: SeriesData, test: Any, y: np.ndarray, point: np.ndarray) -> dict[str, float]:
+def _scaled(
+    config: ForecastConfig, data: SeriesData, test: WindowExamples, y: np.ndarray, point: np.ndarray
+) -> dict[str, float | np.ndarray]:
     """The scores that have no unit."""
     in_units = [data.scale.in_units(values, test.windows.series) for values in (y, point)]
     found = {"smape": of_series.smape(*in_units)}
@@ -168,11 +171,13 @@ def _of_quantiles(y: np.ndarray, q: np.ndarray, levels: tuple[float, ...]) -> di
         "crps": of_series.crps_from_quantiles(y, q, np.array(levels)),
     }
     for nominal, (low, high) in intervals_of(levels).items():
-        found[f"coverage_{nominal:g}"] = of_series.coverage(y, q[..., low], q[..., high])
+        found[f"coverage_{nominal:g}"] = float(of_series.coverage(y, q[..., low], q[..., high]))
     return found
 
 
-def judge(run: Run, data: SeriesData, answers: np.ndarray, beside: dict[str, np.ndarray]) -> Findings:
+def judge(
+    run: Run[ForecastConfig, SeriesData], data: SeriesData, answers: np.ndarray, beside: dict[str, np.ndarray]
+) -> Findings:
     """The scores beside those of the naive forecasts, and what they come from.
 
     A baseline that was made for some windows alone is compared on these.
@@ -237,7 +242,7 @@ def compared(data: SeriesData, of_model: np.ndarray, of_baseline: np.ndarray) ->
     return about | {"statistic": test.statistic, "p_value": test.p_value}
 
 
-def headline(scores: dict[str, Any]) -> str:
+def headline(scores: Mapping[str, Any]) -> str:
     """What must stand first: whether the network beats the naive forecast."""
     naive, primary = scores["naive"], scores["primary"]
     name = {"most_frequent": "the most frequent direction"}.get(naive, f"the {naive.replace('_', ' ')}")
@@ -245,16 +250,16 @@ def headline(scores: dict[str, Any]) -> str:
     if not scores["beats_naive"]:
         return f"**The network does NOT beat {name}** {beside}: take that rather than the network."
     found = scores["comparisons"][naive]
-    chance = f"Diebold-Mariano p {_chance(found)}" if "p_value" in found else "too few windows for a test"
+    test = f"Diebold-Mariano p {chance(found['p_value'])}" if "p_value" in found else "too few windows for a test"
     sure = "" if found.get("p_value", 1) < 0.05 else " This may be chance."
-    return f"**The network beats {name}** {beside}; {chance}.{sure}"
+    return f"**The network beats {name}** {beside}; {test}.{sure}"
 
 
-def tables(scores: dict[str, Any]) -> str:
+def tables(scores: Mapping[str, Any]) -> str:
     """Whether differences to the baselines can be chance; and the scores of parts of the test, if there are several."""
     lines = ["| beside | windows | difference of the loss | Diebold-Mariano | p |", "|---|---|---|---|---|"]
     for name, found in scores["comparisons"].items():
-        test = "no test | " if "no_test" in found else f"{found['statistic']:+.2f} | {_chance(found)}"
+        test = "no test | " if "no_test" in found else f"{found['statistic']:+.2f} | {chance(found['p_value'])}"
         lines.append(f"| {name.replace('_', ' ')} | {found['windows']:,} | {found['difference']:+.4f} | {test} |")
     if len(scores["backtest"]) > 1:
         columns = [name for name in scores["backtest"][0] if name not in ("from", "to", "windows")]
@@ -269,21 +274,17 @@ def tables(scores: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _chance(found: dict[str, Any]) -> str:
-    return f"{found['p_value']:.2g}" if found["p_value"] else "below 1e-6"  # metrics.json has six digits
-
-
 def proof(config: ForecastConfig) -> dict[str, Any]:
     """Answers are forecasts, which may be small numbers."""
     return {"classes": False, "least_size": 0.0}
 
 
-def write_saved_model(run: Run, data: SeriesData, path: Path) -> None:
+def write_saved_model(run: Run[ForecastConfig, SeriesData], data: SeriesData, path: Path) -> None:
     """The SavedModel gives what the model gives."""
     export_saved_model(run.model, path)
 
 
-def write_tflite(run: Run, path: Path, quantization: str | None, examples: Any) -> None:
+def write_tflite(run: Run[ForecastConfig, SeriesData], path: Path, quantization: str | None, examples: Any) -> None:
     """Windows are read as a whole; `runtime.Forecaster` keeps the last rows."""
     export_tflite(run.model, path, quantization, examples, ("sequence",))
 

@@ -57,7 +57,7 @@ class Windows:
     def __len__(self) -> int:
         return len(self.starts)
 
-    def __getitem__(self, rows: np.ndarray | slice) -> Windows:
+    def __getitem__(self, rows: np.ndarray | slice | list[int]) -> Windows:
         """A part of the windows, by a slice, indices or a mask; the values are shared."""
         return replace(self, starts=self.starts[rows], series=self.series[rows])
 

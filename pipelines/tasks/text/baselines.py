@@ -1,19 +1,17 @@
 """What a sceptic would compare a classifier of texts with: linear models of n-grams, by scikit-learn.
 
 Each baseline is a function of the data that returns probabilities for the test split, `[n, classes]`; the inputs are
-raw texts (`str`). The n-grams are those of the training texts: words, with every mark like ! or an emoji as a word of
-its own, or characters, for writing without spaces. Settings are chosen from short lists on the validation split: the
-highest accuracy, and among equals the lowest log loss. Classes that do not occur in training get probability 0.
+raw texts (`str`), and `split` cuts one into tokens. The n-grams are those of the training texts. Settings are chosen
+from short lists on the validation split: the highest accuracy, and among equals the lowest log loss. Classes that do
+not occur in training get probability 0.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import defaultdict
-from functools import cache
+from collections.abc import Callable
 from itertools import count
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -25,7 +23,7 @@ from ..classification.data import LabelledData
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-Level = Literal["word", "character"]
+Cut: TypeAlias = Callable[[str], list[str]]
 
 STRENGTHS_OF_REGRESSION = (1, 3, 10, 30)
 STRENGTHS_OF_MACHINE = (0.01, 0.1, 1)
@@ -34,17 +32,17 @@ MOST_ITERATIONS = 1000
 WIDEST_SCALE = 6.0  # of the logarithm
 
 
-def tfidf_unigrams(data: LabelledData, *, level: Level = "word") -> np.ndarray:
-    """Logistic regression on the TF-IDF of single words or characters, with sublinear counts, one class against all."""
-    return _regression(data, level, bigrams=False)
+def tfidf_unigrams(data: LabelledData, split: Cut) -> np.ndarray:
+    """Logistic regression on the TF-IDF of single tokens, with sublinear counts, one class against all."""
+    return _regression(data, split, bigrams=False)
 
 
-def tfidf_bigrams(data: LabelledData, *, level: Level = "word") -> np.ndarray:
+def tfidf_bigrams(data: LabelledData, split: Cut) -> np.ndarray:
     """The same on single ones and pairs of neighbours."""
-    return _regression(data, level, bigrams=True)
+    return _regression(data, split, bigrams=True)
 
 
-def nbsvm(data: LabelledData, *, level: Level = "word") -> np.ndarray:
+def nbsvm(data: LabelledData, split: Cut) -> np.ndarray:
     """A support vector machine on log-count ratios of unigrams and bigrams, one class against all.
 
     The machine (L2 penalty, squared hinge) sees r_j for each n-gram j that a text has, 0 for others. Its weights w are
@@ -58,7 +56,7 @@ def nbsvm(data: LabelledData, *, level: Level = "word") -> np.ndarray:
     """
     from scipy.special import softmax
 
-    train, validation, test = (matrix.sign() for matrix in counted(data, level, bigrams=True))
+    train, validation, test = (matrix.sign() for matrix in counted(data, split, bigrams=True))
     known = np.unique(data.train.labels)
     seen, labels = _labels_seen(data.validation, known)
     answers = []
@@ -73,12 +71,12 @@ def nbsvm(data: LabelledData, *, level: Level = "word") -> np.ndarray:
     return _best(answers, labels, known, data)
 
 
-def _regression(data: LabelledData, level: Level, bigrams: bool) -> np.ndarray:
+def _regression(data: LabelledData, split: Cut, bigrams: bool) -> np.ndarray:
     from sklearn.feature_extraction.text import TfidfTransformer
     from sklearn.linear_model import LogisticRegression
     from sklearn.multiclass import OneVsRestClassifier
 
-    counts = counted(data, level, bigrams)
+    counts = counted(data, split, bigrams)
     weights = TfidfTransformer(sublinear_tf=True).fit(counts[0])
     train, validation, test = (weights.transform(matrix) for matrix in counts)
     known = np.unique(data.train.labels)
@@ -95,30 +93,7 @@ def _regression(data: LabelledData, level: Level, bigrams: bool) -> np.ndarray:
     return _best(answers, labels, known, data)
 
 
-def tokens(text: str, level: Level = "word") -> list[str]:
-    """The words and marks of a text in lower case, or its characters, where any white space is one space.
-
-    >>> tokens("Don't miss it!! 👍")
-    ["don't", 'miss', 'it', '!', '!', '👍']
-    >>> tokens("好看！", "character")
-    ['好', '看', '！']
-    """
-    return _word().findall(text.lower()) if level == "word" else list(" ".join(text.lower().split()))
-
-
-@cache
-def _word() -> re.Pattern[str]:
-    """A word, with accents and joiners inside, or any other visible character.
-
-    Accents beyond the first 65,536 characters are left out, since with them the search takes six times as long.
-    """
-    joined = "".join(
-        chr(code) for code in range(0x10000) if unicodedata.category(chr(code)) in {"Mn", "Mc", "Me", "Cf"}
-    )
-    return re.compile(rf"\w[\w{joined}]*(?:['’]\w[\w{joined}]*)*|[^\w\s{joined}]")
-
-
-def counted(data: LabelledData, level: Level, bigrams: bool) -> tuple[csr_matrix, csr_matrix, csr_matrix]:
+def counted(data: LabelledData, split: Cut, bigrams: bool) -> tuple[csr_matrix, csr_matrix, csr_matrix]:
     """How often each text of train, validation and test has each n-gram of the training texts, `[n, n-grams]`.
 
     The same numbers as scikit-learn's CountVectorizer, in half the time.
@@ -128,19 +103,19 @@ def counted(data: LabelledData, level: Level, bigrams: bool) -> tuple[csr_matrix
     """
     numbers: dict[str, int] = defaultdict(count().__next__)
     splits = [
-        [_codes(text, numbers, level, bigrams) for text in split.inputs]
-        for split in (data.train, data.validation, data.test)
+        [_codes(split(text), numbers, bigrams) for text in part.inputs]
+        for part in (data.train, data.validation, data.test)
     ]
     known = np.unique(np.concatenate([codes for codes, _ in splits[0]]))
     if not len(known):
-        raise DataError(f"the training texts are all empty: none has a {level} to count.")
+        raise DataError("the training texts are all empty: none has a token to count.")
     train, validation, test = (_matrix(texts, known) for texts in splits)
     return train, validation, test
 
 
-def _codes(text: str, numbers: dict[str, int], level: Level, bigrams: bool) -> tuple[np.ndarray, np.ndarray]:
+def _codes(tokens: list[str], numbers: dict[str, int], bigrams: bool) -> tuple[np.ndarray, np.ndarray]:
     """The n-grams of a text, each as one integer, and how often it has them; `numbers` grows by new tokens."""
-    single = np.fromiter(map(numbers.__getitem__, tokens(text, level)), np.int64)
+    single = np.fromiter(map(numbers.__getitem__, tokens), np.int64)
     pairs = (single[:-1] + 1 << 32) + single[1:]
     return np.unique(np.concatenate([single, pairs]) if bigrams else single, return_counts=True)
 

@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from pydantic_core import PydanticCustomError
 
 from ...core.config import DataSection, FullPath, Rate, RecurrentModel
-from ...runtime.tokens import Level, Side
+from ...runtime.tokens import Side, TokenLevel
 from ..classification.config import ClassifierConfig, ClassifierEvaluation
 
 FILES = ("csv", "tsv", "jsonl")
@@ -62,10 +62,12 @@ class TextData(DataSection):
     author or about one thing, since a random split would score what is known of them."""
     limit: PositiveInt | None = None
     """Use that many training texts only (a short trial); null for all."""
-    level: Level = "word"
-    """What a token is: a word (or a single sign), or a character, for writing without spaces and for misspelling."""
+    level: TokenLevel = "word"
+    """What a token is: a word (or a single sign); a character, for writing without spaces and for misspelling; a byte
+    (UTF-8); or a subword, a piece of words that is frequent in the training texts, so that rare words are read too."""
     vocabulary: Annotated[int, Field(ge=3)] = 30_000
-    """How many tokens are known, the most frequent ones of the training texts; all others are one."""
+    """How many tokens are known, the most frequent ones of the training texts; all others are one. Bytes are all
+    known."""
     length: PositiveInt = 400
     """How many tokens of a longer text are read."""
     keep: Side = "right"

@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...core.errors import UsageError
-from ...runtime import tokens
+from ...runtime.tokens import padded
+from ...runtime.vocabulary import as_read
 
 if TYPE_CHECKING:
     from ...core.pipeline import Run
+    from ..classification.data import LabelledData
+    from .config import TextConfig
 
 EXPLAINED = ("attention", "max", "max_mean")
 BATCH = 64
 
 
-def weights(run: Run, texts: Sequence[str]) -> list[tuple[list[str], np.ndarray]]:
+def weights(run: Run[TextConfig, LabelledData], texts: Sequence[str]) -> list[tuple[list[str], np.ndarray]]:
     """The tokens that the model read of each text, and how much of the answer rests on each; the weights add up to 1.
 
     With attention pooling these are its weights; with max pooling the share of the units whose largest output the token
@@ -40,16 +43,17 @@ def weights(run: Run, texts: Sequence[str]) -> list[tuple[list[str], np.ndarray]
     from .model import ATTENTION, SEQUENCE
 
     encoder, model = halves(run.model)
+    assert encoder is not None, "a text classifier turns texts into ids"
     inner = keras.Model(model.input, model.get_layer(ATTENTION if pooling == "attention" else SEQUENCE).output)
     rows = encoded(Texts(as_objects(list(texts)), np.zeros(len(texts))), encoder).inputs
-    data = run.config.data
+    reader = encoder.layers[-1]
     explained = []
     for start in range(0, len(rows), BATCH):
-        outputs = inner.predict(tokens.padded(rows[start : start + BATCH]), verbose=0)
+        outputs = inner.predict(padded(rows[start : start + BATCH]), verbose=0)
         for row, output, text in zip(rows[start:], outputs, texts[start:], strict=False):
             of_tokens = output[: len(row)]
             share = of_tokens[:, 0] if pooling == "attention" else _shares(of_tokens)
-            explained.append((tokens.ends(tokens.tokens(text, data.level), data.length, data.keep), share))
+            explained.append((as_read(text, reader.vocabulary, reader.length, reader.keep), share))
     return explained
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import html
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,14 +11,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ...core.pipeline import Findings
-from ...runtime import tokens
+from ...runtime.tokens import padded
+from ...runtime.vocabulary import as_read
+from ...stages.pages import page
 from ...stages.plots import literal
 from ..classification import plots
 from . import explanation
 
 if TYPE_CHECKING:
     from ...core.pipeline import Run
-    from ..classification.data import LabelledData
+    from .data import LabelledTexts
 
 NEGATION = re.compile(
     r"\b(?:not|no|never|nothing|nobody|none|neither|nor|hardly|barely|without|cannot)\b|n['’]t\b"
@@ -27,12 +29,13 @@ NEGATION = re.compile(
 )
 GROUPS = 5
 TRACED, SHORTEST, LONGEST = 6, 5, 40
+TEMPLATE = Path(__file__).with_name("worst_mistakes.html.jinja")
 
 
-def examine(run: Run, data: LabelledData, probabilities: np.ndarray, worst: list[int]) -> Findings:
+def examine(run: Run, data: LabelledTexts, probabilities: np.ndarray, worst: list[int]) -> Findings:
     """Scores by length and by negation, the worst mistakes as text, and if asked for, answers word by word."""
     right = probabilities.argmax(-1) == data.test.labels
-    lengths = np.array([len(tokens.tokens(text, run.config.data.level)) for text in data.test.inputs])
+    lengths = np.array([len(data.vocabulary.split(text)) for text in data.test.inputs])
     negated = np.array([bool(NEGATION.search(text)) for text in data.test.inputs])
     groups = {
         "by_length": ("tokens", by_group(right, *_length_groups(lengths))),
@@ -51,7 +54,7 @@ def examine(run: Run, data: LabelledData, probabilities: np.ndarray, worst: list
     )
 
 
-def accuracy_alone(run: Run, data: LabelledData) -> dict[str, float]:
+def accuracy_alone(run: Run, data: LabelledTexts) -> dict[str, float]:
     """The accuracy that each of several models, which answer together, has without the others on the test split."""
     import keras
 
@@ -96,44 +99,26 @@ def _length_groups(lengths: np.ndarray) -> tuple[np.ndarray, list[str]]:
     return np.searchsorted(edges, lengths), names
 
 
-def mistakes_page(run: Run, data: LabelledData, probabilities: np.ndarray, worst: list[int]) -> str:
+def mistakes_page(run: Run, data: LabelledTexts, probabilities: np.ndarray, worst: list[int]) -> str:
     """The worst mistakes as HTML: what was read, the darker the more the answer rests on it."""
     texts = [data.test.inputs[row] for row in worst]
     explained = run.config.model.pooling in explanation.EXPLAINED
     read = explanation.weights(run, texts) if explained and texts else [([text], np.zeros(1)) for text in texts]
-    parts = []
-    for row, (words, weights) in zip(worst, read, strict=True):
-        answer = probabilities[row].argmax()
-        title = (
-            f"row {row}: {data.classes[data.test.labels[row]]}, taken for {data.classes[answer]} "
-            f"({probabilities[row, answer]:.3f})"
-        )
-        parts.append(f"<h2>{html.escape(title)}</h2>\n<p>{_shaded(words, weights, run.config.data.level)}</p>")
-    note = (
-        "darker: more of the recurrent network's answer rests on it"
-        if explained
-        else "model.pooling tells nothing of single tokens"
-    )
-    return (
-        '<!DOCTYPE html>\n<html><head><meta charset="utf-8"><title>worst mistakes</title>'
-        "<style>body{font:16px/1.7 sans-serif;max-width:50em;margin:2em auto} h2{font-size:1em} "
-        "span{border-radius:3px}</style></head>\n"
-        f'<body dir="auto"><h1>The worst mistakes on the test split</h1>\n<p>({note})</p>\n'
-        + ("\n".join(parts) or "<p>There is none.</p>")
-        + "\n</body></html>\n"
-    )
-
-
-def _shaded(words: list[str], weights: np.ndarray, level: str) -> str:
-    strongest = max(float(weights.max()), 1e-9)
-    spans = [
-        f'<span style="background:rgba(230,120,0,{weight / strongest:.2f})">{html.escape(word)}</span>'
-        for word, weight in zip(words, weights, strict=True)
+    mistakes = [
+        {
+            "row": row,
+            "label": data.classes[data.test.labels[row]],
+            "answer": data.classes[probabilities[row].argmax()],
+            "probability": probabilities[row].max(),
+            "words": list(zip(words, weights / max(float(weights.max()), 1e-9), strict=True)),
+        }
+        for row, (words, weights) in zip(worst, read, strict=True)
     ]
-    return ("" if level == "character" else " ").join(spans)
+    between = "" if run.config.data.level in ("character", "byte") else " "
+    return page(TEMPLATE, mistakes=mistakes, explained=explained, between=between)
 
 
-def trace(run: Run, data: LabelledData, lengths: np.ndarray) -> Figure:
+def trace(run: Run, data: LabelledTexts, lengths: np.ndarray) -> Figure:
     """How the answer for some short texts evolves, token by token: each point is the answer to all tokens so far."""
     from ...sequences.examples import Texts
     from ...stages.encoding import encoded, halves
@@ -144,11 +129,9 @@ def trace(run: Run, data: LabelledData, lengths: np.ndarray) -> Figure:
     figure, names = Figure(figsize=(11, 2.3 * len(rows)), layout="constrained"), [*map(literal, data.classes)]
     ids = encoded(Texts(data.test.inputs[rows], data.test.labels[rows]), encoder).inputs
     for axes, row, numbers in zip(np.atleast_1d(figure.subplots(len(rows), 1)), rows, ids, strict=True):
-        prefixes = tokens.padded([numbers[: end + 1] for end in range(len(numbers))])
+        prefixes = padded([numbers[: end + 1] for end in range(len(numbers))])
         answers = model.predict(prefixes, batch_size=256, verbose=0)
-        words = tokens.ends(
-            tokens.tokens(data.test.inputs[row], run.config.data.level), run.config.data.length, run.config.data.keep
-        )
+        words = as_read(data.test.inputs[row], data.vocabulary, run.config.data.length, run.config.data.keep)
         for number in range(1 if len(data.classes) == 2 else 0, len(data.classes)):
             axes.plot(answers[:, number], "o-", markersize=3, label=names[number])
         axes.set(ylim=(-0.03, 1.03), ylabel="probability", xlim=(-0.5, len(words) - 0.5))

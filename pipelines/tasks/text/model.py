@@ -48,6 +48,7 @@ def convolved(
     ids: keras.KerasTensor, config: TextModel, vocabulary: int, dtype: str | None = None
 ) -> keras.KerasTensor:
     """How strongly each filter was met somewhere in the text, `[batch, filters]`; arguments as for `text_features`."""
+    assert config.convolution is not None, "the configuration has a convolution"
     mask = ops.expand_dims(ops.not_equal(ids, 0), -1)
     x = RegionEmbedding(vocabulary, config.filters, config.convolution, dtype=dtype, name="convolution")(ids)
     x = pool(layers.Identity(dtype="float32", name="filters")(x), mask, "max")

@@ -16,6 +16,7 @@ from ...core import files
 from ...core.console import progress
 from ...core.errors import UsageError
 from ...sources import text_rows, texts
+from ...sources.treatments import Treatments
 from ...stages import prediction
 from . import explanation
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ...core.pipeline import Run
+    from ..classification.data import LabelledData
+    from .config import TextConfig
 
 CHUNK = 4096
 ADDED = ("predicted", "probability")
@@ -42,7 +45,7 @@ def predict(
     as_json: prediction.Json = False,
 ) -> None:
     """Name the classes of texts, given in quotes or in a file."""
-    run = context.obj
+    run: Run[TextConfig, LabelledData] = context.obj
     given = [texts.SURROGATES.sub("\ufffd", text) for text in given or []]
     if bool(given) == bool(file):
         raise UsageError('give texts in quotes, such as "I liked it", or --file FILE.')
@@ -50,8 +53,8 @@ def predict(
     if file is not None:
         if to is None or explain or as_json:
             raise UsageError("--file FILE goes with --to FILE.csv, and with neither --explain nor --json.")
-        column = column or getattr(run.config.data, "text_column", "text")
-        return score_file(run, file, column, encoding, to, progress(quiet))
+        usual: str = getattr(run.config.data, "text_column", "text")
+        return score_file(run, file, column or usual, encoding, to, progress(quiet))
     read = explanation.weights(run, given) if explain else []
     answers = prediction.answers(pd.DataFrame({"text": given}), run.predict(given), run.names)
     if explain:
@@ -61,7 +64,9 @@ def predict(
     prediction.show(answers, ("text",), to, as_json)
 
 
-def score_file(run: Run, source: Path, column: str, encoding: str, to: Path, console: Console) -> None:
+def score_file(
+    run: Run[TextConfig, LabelledData], source: Path, column: str, encoding: str, to: Path, console: Console
+) -> None:
     """Writes every row of a file with its class added; a few thousand rows are in memory at a time.
 
     The new columns are `predicted`, `probability`, and `p(CLASS)` for each class. The file is read once before, so that
@@ -71,7 +76,7 @@ def score_file(run: Run, source: Path, column: str, encoding: str, to: Path, con
     columns = {name: None for _, row in texts.rows(source, column, encoding) for name in row}
     if taken := [name for name in columns if name in added]:
         raise UsageError(f"--file has a column {taken[0]!r} already, which the answers would replace; rename it.")
-    treatments = text_rows.Treatments()
+    treatments = Treatments(texts.SENTENCES)
     rows = texts.rows(source, column, encoding, treatments=treatments)
     with files.whole(to) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, [*columns, *added], lineterminator="\n")
@@ -87,7 +92,9 @@ def score_file(run: Run, source: Path, column: str, encoding: str, to: Path, con
     console.print(f"{done:,} rows scored in {to}", highlight=False, soft_wrap=True)
 
 
-def _scored(run: Run, rows: Iterator[tuple[int, dict[str, Any]]], column: str) -> Iterator[list[dict[str, Any]]]:
+def _scored(
+    run: Run[TextConfig, LabelledData], rows: Iterator[tuple[int, dict[str, Any]]], column: str
+) -> Iterator[list[dict[str, Any]]]:
     """The rows with their answers, some thousand at a time."""
     while held := [row for _, row in islice(rows, CHUNK)]:
         probabilities = run.predict([row[column] for row in held])

@@ -26,10 +26,10 @@ def answers(model: keras.Model, texts: Sequence[str]) -> np.ndarray:
     """
     if not len(texts):
         return none(model)
-    texts = np.asarray(texts, dtype=object)  # else all would be as wide as the longest
+    array = np.asarray(texts, dtype=object)  # else all would be as wide as the longest
     order = np.argsort([len(text) for text in texts], kind="stable")
     with paths.few_lengths():
-        found = np.asarray(model.predict(tf.constant(texts[order].tolist()), batch_size=BATCH, verbose=0))
+        found = np.asarray(model.predict(tf.constant(array[order].tolist()), batch_size=BATCH, verbose=0))
     return found[np.argsort(order)]
 
 

@@ -1,21 +1,23 @@
 """Searches for captions beside plain ones in Python; kept files; one model with several searches."""
 
 import itertools
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-from caption_models import LENGTH, VOCABULARY, captioner_of, pictures_of
+from caption_models import LENGTH, VOCABULARY, captioner_of, captions_of, features_of, pictures_of
 from plain_consensus import expected_agreement
 
 from keras_recurrent.pipelines.tasks.captioning.search import (
     SEARCH,
     Search,
-    next_word,
     searching_otherwise,
     single_steps,
 )
+from keras_recurrent.pipelines.tasks.captioning.words import UNKNOWN
 
+DATA = Path(__file__).parents[2] / "data"
 BEAM = Search(width=3, length_penalty=0.7)
 CONSENSUS = Search(width=4, consensus=True)
 
@@ -39,7 +41,8 @@ class Beginning:
         if self.ended():
             return [self]
         last = np.array(self.words[-1:] or (0,), "int32")
-        logits, states = next_word(self.decoder, last, self.states, self.memory)
+        logits, states = self.decoder.step(last, self.states, self.memory)
+        logits = np.where(np.arange(VOCABULARY) == UNKNOWN, -1e9, logits)
         return [
             Beginning(self.decoder, states, self.memory, (*self.words, word), self.score + gained)
             for word, gained in enumerate(log_softmax(logits[0]))
@@ -53,7 +56,7 @@ def plain_search(model, picture, search):
     """Tokens `[width, length]` and scores `[width]` of one picture; greedy is a beam of one."""
     features = model.layers[1](picture[None])
     decoder = model.get_layer(SEARCH).decoder
-    kept = [Beginning(decoder, *decoder.remember(features))]
+    kept = [Beginning(decoder, *decoder.begin(features))]
     for _ in range(LENGTH):
         longer = itertools.chain.from_iterable(each.continued() for each in kept)
         kept = sorted(longer, key=lambda each: -each.score)[: search.width]
@@ -150,6 +153,17 @@ def test_a_kept_captioner_is_the_same(search, tmp_path):
         np.testing.assert_array_equal(kept(pictures)[name], expected)
     greedy = searching_otherwise(kept, Search())(pictures)
     np.testing.assert_array_equal(greedy["tokens"], searching_otherwise(model, Search())(pictures)["tokens"])
+
+
+@pytest.mark.parametrize("name", ["attention", "plain"])
+def test_a_captioner_that_was_kept_before_time_was_a_loop_answers_as_it_did(name):
+    """Files and answers of the code that unrolled time: an LSTM with attention, and a GRU of Keras without."""
+    model, answers = keras.models.load_model(DATA / f"captioner_{name}.keras"), np.load(DATA / "captioner_answers.npz")
+    found = model(pictures_of(3))
+    np.testing.assert_array_equal(found["tokens"], answers[f"{name}_tokens"])
+    np.testing.assert_allclose(found["scores"], answers[f"{name}_scores"], atol=1e-5)
+    logits = model.get_layer(SEARCH).decoder(features_of(3), captions_of(3, 2, 4))
+    np.testing.assert_allclose(logits, answers[f"{name}_logits"], atol=2e-5)
 
 
 @pytest.mark.parametrize("attention", [3, None])

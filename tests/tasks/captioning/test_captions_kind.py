@@ -7,10 +7,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from caption_models import LENGTH, SIDE, VOCABULARY, WORDS, captioner_of, captions_of, pictures_of
+from caption_models import BOUNDED, LENGTH, SIDE, VOCABULARY, WORDS, captioner_of, captions_of, pictures_of
 from PIL import Image
 
 from keras_recurrent.pipelines.captioning import PIPELINE, CaptioningConfig
+from keras_recurrent.pipelines.runtime.vocabulary import Vocabulary
 from keras_recurrent.pipelines.sequences import agreement
 from keras_recurrent.pipelines.sources.picture_files import InMemory
 from keras_recurrent.pipelines.stages.encoding import with_encoder
@@ -89,22 +90,21 @@ def test_the_accuracy_is_the_share_of_words_and_bounds():
 
 
 def test_the_best_caption_is_what_is_scored():
-    data = SimpleNamespace(vocabulary=WORDS)
+    data = SimpleNamespace(vocabulary=BOUNDED)
     tokens = np.array([[[2, 3, 0, 0], [4, 0, 0, 0]], [[0, 0, 0, 0], [5, 0, 0, 0]]])
     assert written(data, "word", {"tokens": tokens}) == [["a", "boat"], []]
     assert written(data, "word", {"tokens": tokens[:, 1]}) == [["two"], ["moored"]]
-    letters = SimpleNamespace(vocabulary=("", "[UNK]", "a", " ", "b", "."))
+    letters = SimpleNamespace(vocabulary=Vocabulary(("", "[UNK]", "a", " ", "b", "."), "character"))
     tokens = np.array([[2, 4, 3, 4, 2, 5], [0, 0, 0, 0, 0, 0]])
     assert written(letters, "character", {"tokens": tokens}) == [["ab", "ba"], []]
     assert written(data, "word", [["kept"]]) == [["kept"]]
 
 
-@pytest.mark.parametrize("level", ["word", "character"])
-def test_the_saved_model_writes_the_same_lines(level):
+def test_the_saved_model_writes_the_same_lines():
     tokens = np.array([[[2, 6, 0, 0], [0, 0, 0, 0]], [[7, 2, 8, 3], [5, 0, 0, 0]]], "int32")
-    found = in_words(WORDS, level)({"tokens": tf.constant(tokens), "scores": tf.zeros((2, 2))})
+    found = in_words(BOUNDED)({"tokens": tf.constant(tokens), "scores": tf.zeros((2, 2))})
     assert set(found) == {"tokens", "scores", "captions"}
-    expected = [[words.sentence(each, level) for each in words.from_ids(beam, WORDS)] for beam in tokens]
+    expected = [["a é", ""], ["on a sea boat", "moored"]]
     assert [[line.decode() for line in beam] for beam in found["captions"].numpy()] == expected
 
 
@@ -123,7 +123,7 @@ def split_of(count, seed):
     return CaptionedPictures(
         pictures,
         np.arange(count),
-        words.to_ids(found, WORDS, 2, LENGTH - 1),
+        words.to_array(found, BOUNDED, 2, LENGTH - 1),
         tuple(tuple(tuple(caption) for caption in of_picture) for of_picture in found),
         tuple(tuple(" ".join(caption) for caption in of_picture) for of_picture in found),
         (SIDE, SIDE),
@@ -133,7 +133,7 @@ def split_of(count, seed):
 @pytest.fixture(scope="module")
 def data():
     """Fixture: splits of noise with captions by chance."""
-    return CaptionData(split_of(9, 1), split_of(4, 2), split_of(7, 3), WORDS, notes=(), kind="json")
+    return CaptionData(split_of(9, 1), split_of(4, 2), split_of(7, 3), WORDS, notes=(), kind="json", vocabulary=BOUNDED)
 
 
 def run_of(config, **changes):
@@ -208,7 +208,7 @@ def test_a_judgement_tells_scores_beside_those_of_other_captions(run, data):
 
     def scored(model):
         tokens = np.asarray(model(data.test.pixels())["tokens"])
-        captions = words.from_ids(tokens[:, 0] if tokens.ndim == 3 else tokens, WORDS)
+        captions = [BOUNDED.named(row) for row in (tokens[:, 0] if tokens.ndim == 3 else tokens)]
         return agreement.scores(captions, data.test.references)
 
     assert found["test"] == pytest.approx(scored(inner))

@@ -1,4 +1,4 @@
-"""Scores, against scikit-learn, integrals by SciPy, and published definitions worked by hand."""
+"""Scores, against scikit-learn, loops, integrals by SciPy, and published definitions worked by hand."""
 
 import numpy as np
 import pytest
@@ -121,18 +121,18 @@ def test_smape_of_m4_by_hand():
     assert scores.smape(actual, forecast) == pytest.approx(np.mean(expected))
 
 
-def test_pinball_equals_scikit_learn(pair):
+def test_pinball_by_loops(pair):
     levels = np.array([0.05, 0.5, 0.9])
     quantiles = np.sort(np.random.default_rng(0).normal(size=(*SHAPE, 3)), axis=-1)
-    flat = pair[0].reshape(-1)
-    expected = [
-        sklearn_metrics.mean_pinball_loss(flat, quantiles[..., place].reshape(-1), alpha=level)
-        for place, level in enumerate(levels)
-    ]
-    np.testing.assert_allclose(scores.pinball(pair[0], quantiles, levels, axis=(0, 1, 2)), expected)
-    assert scores.pinball(pair[0], quantiles, levels) == pytest.approx(np.mean(expected))
-    assert scores.crps_from_quantiles(pair[0], quantiles, levels) == pytest.approx(2 * np.mean(expected))
-    assert scores.crps_from_quantiles(pair[0], quantiles, levels, axis=1).shape == (5, 3)
+    losses = []
+    for place in np.ndindex(quantiles.shape):
+        y, q, level = pair[0][place[:3]], quantiles[place], levels[place[3]]
+        losses.append(level * (y - q) if y > q else (1 - level) * (q - y))
+    assert scores.pinball(pair[0], quantiles, levels) == pytest.approx(np.mean(losses))
+    assert scores.crps_from_quantiles(pair[0], quantiles, levels) == pytest.approx(2 * np.mean(losses))
+    quantiles[1, 2, 0, 1] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        scores.pinball(pair[0], quantiles, levels)
 
 
 @pytest.mark.parametrize(
@@ -206,32 +206,45 @@ def test_coverage_counts_the_ends():
     assert scores.coverage(actual, np.full(5, 1.0), np.full(5, 3.0)) == 0.6
 
 
-def test_directions_equal_scikit_learn():
-    rng = np.random.default_rng(0)
-    actual = rng.normal(size=300).reshape(10, 10, 3)
-    forecast = actual + 2 * rng.normal(size=actual.shape)
-    ours = scores.directional(actual, forecast)
-    signs = actual.reshape(-1) > 0, forecast.reshape(-1) > 0
-    assert ours.accuracy == pytest.approx(sklearn_metrics.accuracy_score(*signs))
-    assert ours.matthews == pytest.approx(sklearn_metrics.matthews_corrcoef(*signs))
-    assert (ours.count, ours.unchanged) == (300, 0)
+def correlation(signs):
+    """Gorodkin's R_3 as its paper defines it: the covariance of both answers, summed over classes, over spreads."""
+    x, y = (np.stack([sign == each for each in (-1, 0, 1)], 1).astype(float) for sign in signs)
+    together, of_x, of_y = (
+        sum(np.cov(a[:, k], b[:, k], bias=True)[0, 1] for k in range(3)) for a, b in ((x, y), (x, x), (y, y))
+    )
+    return together / np.sqrt(of_x * of_y)
 
 
-def test_directions_with_zeros_equal_scikit_learn():
+def test_directions_of_two_kinds_are_correlated_as_phi():
+    """Of 10 changes 3 rose and 2 fell as forecast; 4 rose and 1 fell against it."""
+    actual = np.repeat([1.0, 1.0, -1.0, -1.0], [3, 4, 1, 2])
+    forecast = np.repeat([2.0, -0.1, 0.3, -5.0], [3, 4, 1, 2])
+    ours = scores.directional(actual.reshape(5, 2), forecast.reshape(5, 2))
+    assert ours.accuracy == pytest.approx(0.5)
+    assert ours.matthews == pytest.approx((3 * 2 - 1 * 4) / np.sqrt(4 * 6 * 7 * 3))
+    assert (ours.count, ours.unchanged) == (10, 0)
+
+
+def test_directions_with_zeros():
     rng = np.random.default_rng(1)
     actual, forecast = rng.integers(-2, 3, 200) / 2, rng.integers(-2, 3, 200) / 2
     ours = scores.directional(actual, forecast)
     moved = actual != 0
     signs = np.sign(actual[moved]), np.sign(forecast[moved])
     assert ours.accuracy == pytest.approx(sklearn_metrics.accuracy_score(*signs))
-    assert ours.matthews == pytest.approx(sklearn_metrics.matthews_corrcoef(*signs))
+    assert ours.matthews == pytest.approx(correlation(signs))
     assert (ours.count, ours.unchanged) == (moved.sum(), 200 - moved.sum())
     assert 20 < ours.unchanged < 80
 
 
-def test_a_forecast_of_no_change_is_never_right():
-    ours = scores.directional(np.array([1.0, -1.0, 0.0]), np.zeros(3))
-    assert (ours.accuracy, ours.matthews, ours.count, ours.unchanged) == (0.0, 0.0, 2, 1)
+@pytest.mark.parametrize(
+    ("actual", "forecast", "accuracy"),
+    [([1.0, -1.0, 0.0], [0.0, 0.0, 0.0], 0.0), ([1.0, 2.0, 0.0], [3.0, 1.0, -1.0], 1.0)],
+)
+def test_directions_that_are_all_alike_have_no_correlation(actual, forecast, accuracy, recwarn):
+    ours = scores.directional(np.array(actual), np.array(forecast))
+    assert (ours.accuracy, ours.matthews, ours.count, ours.unchanged) == (accuracy, 0.0, 2, 1)
+    assert not recwarn.list
 
 
 @pytest.mark.parametrize("actual", [[0.0, 0.0], [np.nan, 1.0], [np.inf, 1.0]])

@@ -1,0 +1,47 @@
+"""What was done to data, or seen in it, while it was read: counted, and told in a note for each kind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+NAMED = 3
+"""How many places a note names."""
+
+
+class Treatments:
+    """Counts what is done, by its kind, and keeps the first places.
+
+    Args:
+        sentences: What is said of one and of several, by kind, in the order of the notes. `{n}` stands for the count,
+            `{place}` for the first place, `{places}` for the first ones and how many more there are.
+
+    Example:
+
+    >>> treatments = Treatments({"blank": ("{n} blank line: {place}", "{n} blank lines: {places}")})
+    >>> for line in (3, 5, 8, 9):
+    ...     treatments.add("blank", f"line {line}")
+    >>> treatments.notes()
+    ('4 blank lines: line 3; line 5; line 8; and 1 more',)
+    """
+
+    def __init__(self, sentences: Mapping[str, tuple[str, str]]) -> None:
+        self._sentences = sentences
+        self._counts: Counter[str] = Counter()
+        self._places: dict[str, list[str]] = {kind: [] for kind in sentences}
+
+    def add(self, kind: str, place: str) -> None:
+        """Counts one, found at `place`, such as `at line 3`."""
+        self._counts[kind] += 1
+        if len(self._places[kind]) < NAMED:
+            self._places[kind].append(place)
+
+    def notes(self) -> tuple[str, ...]:
+        """A note for each kind that was counted."""
+        return tuple(self._note(kind) for kind in self._sentences if self._counts[kind])
+
+    def _note(self, kind: str) -> str:
+        count, places = self._counts[kind], self._places[kind]
+        rest = [f"and {count - len(places):,} more"] if count > len(places) else []
+        sentence = self._sentences[kind][count > 1]
+        return sentence.format(n=f"{count:,}", place=places[0], places="; ".join(places + rest))

@@ -1,0 +1,25 @@
+"""HTML pages of a run, written from Jinja templates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+
+def page(template: Path, **values: Any) -> str:
+    """A page from the template at a path, such as `Path(__file__).with_name("captions.html.jinja")`.
+
+    Every value is escaped, so that no text of the data becomes markup; a value that the template wants and does not get
+    raises `jinja2.UndefinedError`.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(template.parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(template.name).render(values)

@@ -1,0 +1,32 @@
+"""Texts with a class each, and what is fitted on those of the training split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ...runtime.vocabulary import Vocabulary
+from ...sequences.examples import Texts
+from ..classification.data import LabelledData
+from . import ngrams
+
+
+@dataclass(frozen=True)
+class LabelledTexts(LabelledData):
+    """The splits, inputs being texts, and what was fitted on the training split."""
+
+    train: Texts
+    validation: Texts
+    test: Texts
+    _: KW_ONLY
+    vocabulary: Vocabulary
+    vectors: np.ndarray | None = None
+    fit_linear: Callable[[], ngrams.Linear | None] = lambda: None
+
+    @cached_property
+    def linear(self) -> ngrams.Linear | None:
+        """The linear model of n-grams that answers beside the network, if one does; fitted when first asked for."""
+        return self.fit_linear()
