@@ -1,4 +1,4 @@
-"""Judgements on the answers of an exported file, beside those of the model: each gives a list of sentences.
+"""Judges the answers of an exported file by those of the model: each function gives a list of sentences.
 
 Answers are dicts of `outputs.Output` by name.
 """
@@ -158,7 +158,7 @@ def score_problems(entry: Mapping[str, Any], answers: Answers, expected: Answers
         apart, allowed = difference_of(ours, theirs), entry["tolerance"] * size_of(wanted, least_size)
         if not apart.max(initial=0.0) <= allowed:
             number, step = place_of(int(np.unravel_index(apart.argmax(), apart.shape)[0]), sequence)
-            where = "" if wanted.lengths is None else f", most in row {number // wanted.beside} at step {step}"
+            where = "" if wanted.lengths is None else f", most in row {number // wanted.width} at step {step}"
             problems.append(f"The {name} differ by {apart.max():.2g}, more than {allowed:g}{where}.")
         problems += length_problems(name, answers[name], wanted)
     return problems
@@ -196,7 +196,7 @@ def class_problems(
             part = ""
             if wanted.lengths is not None and wrong.ndim == 1:
                 part = f": {parting(found[first - step :], best[first - step :], step, names.get(name))}"
-            problems.append(f"{wrong.sum()} labels differ, row {number // wanted.beside} first{part}.")
+            problems.append(f"{wrong.sum()} labels differ, row {number // wanted.width} first{part}.")
     return problems
 
 

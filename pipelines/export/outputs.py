@@ -24,7 +24,7 @@ class Output:
     """`(steps, ...)`: the answers to all rows; or the steps of all sequences, one sequence behind the other."""
     lengths: np.ndarray | None = None
     """Steps of each sequence, `(sequences,)`; None where each row has one answer, of fixed shape."""
-    beside: int = 1
+    width: int = 1
     """Sequences a row, as a beam gives several."""
 
     def __len__(self) -> int:
@@ -53,7 +53,7 @@ class Output:
     @cached_property
     def rows(self) -> np.ndarray:
         """The row of each step, `(steps,)`."""
-        return np.repeat(np.arange(len(self.counts)) // self.beside, self.counts)
+        return np.repeat(np.arange(len(self.counts)) // self.width, self.counts)
 
     def sequence(self, number: int) -> np.ndarray:
         """The steps of one sequence."""
@@ -66,9 +66,9 @@ class Output:
 
     def first(self, rows: int) -> Output:
         """The first rows alone."""
-        counts = self.counts[: rows * self.beside]
+        counts = self.counts[: rows * self.width]
         lengths = None if self.lengths is None else counts
-        return Output(self.values[:rows], self.steps[: counts.sum()], lengths, self.beside)
+        return Output(self.values[:rows], self.steps[: counts.sum()], lengths, self.width)
 
     def as_sequences(self) -> Output:
         """Rows of fixed shape `(rows, time, ...)` as sequences of one length; others as they are."""
@@ -101,10 +101,10 @@ def read(
             raise ValueError("are strings, which have their own ends; leave them out of `lengths` and `padding`")
         return in_characters(array)
     if array.ndim < 2 and not in_rows and (ends_known or lengths is not None or padding is not None):
-        raise ValueError("are single numbers, and no sequences")
+        raise ValueError("hold one number a row, not sequences")
     if padding is not None:
         if any(row.dtype.kind == "f" and row.size for row in array):  # an empty list becomes an array of real numbers
-            raise ValueError("are no tokens, so that no padding can end them; say in `lengths` where they end")
+            raise ValueError("hold real numbers, which no padding can end; say in `lengths` where each row ends")
         return sequences(array, before=array[0].ndim - 1, padding=padding)
     if ends_known:
         return sequences(array)
@@ -176,12 +176,12 @@ def sequences(
     >>> found.steps.tolist(), found.lengths.tolist()
     ([5, 6, 8], [2, 1])
     """
-    besides = {math.prod(row.shape[:before]) for row in rows}
+    widths = {math.prod(row.shape[:before]) for row in rows}
     shapes = {row.shape[before + 1 :] for row in rows if row.size}
-    if len(besides) > 1 or len(shapes) > 1:
+    if len(widths) > 1 or len(shapes) > 1:
         raise ValueError(f"have rows of shapes that do not go together: {sorted({row.shape for row in rows})[:4]}")
-    (beside,) = besides
-    each = [part for row in rows for part in row.reshape(beside, *row.shape[before:])]
+    (width,) = widths
+    each = [part for row in rows for part in row.reshape(width, *row.shape[before:])]
     if lengths is not None:
         if len(each) != lengths.size:
             raise ValueError(f"are {len(each)} sequences, and `lengths` are {lengths.size}")
@@ -189,10 +189,10 @@ def sequences(
     if padding is not None:
         each = [part[: until(part, padding)] for part in each]
     counts = np.array([len(part) for part in each], int)
-    together = [as_objects(each[start : start + beside]) for start in range(0, len(each), beside)]
-    values = as_objects(together if beside > 1 else each)
+    together = [as_objects(each[start : start + width]) for start in range(0, len(each), width)]
+    values = as_objects(together if width > 1 else each)
     full = [part for part in each if len(part)] or each[:1]  # an empty list has a type of its own
-    return Output(values, np.concatenate(full), counts, beside)
+    return Output(values, np.concatenate(full), counts, width)
 
 
 def until(tokens: np.ndarray, padding: int | str) -> int:

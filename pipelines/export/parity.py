@@ -66,9 +66,9 @@ def check_export(
     Outputs may be sequences of unequal length: what stands behind their ends is not compared, and the first step at
     which two of them part is told. Rows end where their arrays end, if they are given as lists, or come as ragged
     tensors; strings are sequences of characters; for padded arrays `lengths` or `padding` says where rows end. Scores
-    are compared at every step; tokens must be the same ones, and end at the same step. Where the tokens are the classes
-    with the highest of some scores beside them, a row is a tie only if these two lie closer than the tolerance at the
-    step at which it parts.
+    are compared at every step; tokens must be the same ones, and end at the same step. Where another output holds
+    scores whose highest class is the token, at every step, a row is a tie only if the two highest ones lie closer than
+    the tolerance at the step at which it parts.
 
     Args:
         artifacts: Dict from kind (`saved_model`, `tflite`, `tflite_dynamic_range`, `tflite_float16`, `tflite_int8`) to
@@ -256,7 +256,7 @@ def _as_given(wanted, found):
 
 
 def _labels(given, scores):
-    """The labels that a file gives beside its scores, cut as these are."""
+    """The labels that a file gives along with its scores, cut as these are."""
     if scores.lengths is None:
         labels = as_array(given)
         return Output(labels, labels)
@@ -287,8 +287,8 @@ def _check_shape(name, found, wanted):
         raise ExportError(f"The {name} are sequences, and those of the model single answers.")
     if wanted.lengths is None and found.steps.shape != wanted.steps.shape:
         raise ExportError(f"The {name} have shape {found.steps.shape}, and those of the model {wanted.steps.shape}.")
-    if found.beside != wanted.beside or len(found) != len(wanted):
-        shapes = [f"{len(each)} rows of {each.beside} sequences" for each in (found, wanted)]
+    if found.width != wanted.width or len(found) != len(wanted):
+        shapes = [f"{len(each)} rows of {each.width} sequences" for each in (found, wanted)]
         raise ExportError(f"The {name} are {shapes[0]}, and those of the model {shapes[1]}.")
     if found.steps.shape[1:] != wanted.steps.shape[1:]:
         of_steps = [each.steps.shape[1:] for each in (found, wanted)]

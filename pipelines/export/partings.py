@@ -35,7 +35,7 @@ def differences(found: Output, wanted: Output) -> np.ndarray:
     of_steps = difference_of(ours, theirs)
     of_steps = of_steps.max(axis=tuple(range(1, of_steps.ndim)), initial=0.0)
     largest = np.zeros(len(wanted))
-    np.maximum.at(largest, sequence // wanted.beside, of_steps)
+    np.maximum.at(largest, sequence // wanted.width, of_steps)
     return largest
 
 
@@ -72,15 +72,15 @@ def first_parting(found: Output, wanted: Output, row: int, names: Sequence[str] 
     """Says where the sequences of a row part, in words.
 
     Args:
-        found: What is given.
-        wanted: What is expected.
-        row: In which sequences part.
-        names: Of the tokens, where these are integers.
+        found: The output to judge.
+        wanted: The expected one.
+        row: A row in which they part.
+        names: Names of the tokens, if these are integers.
     """
-    steps = partings(found, wanted)[row * wanted.beside :][: wanted.beside]
-    beside = int(np.flatnonzero(steps >= 0)[0])
-    number, step = row * wanted.beside + beside, int(steps[beside])
-    which = f"of its sequence {beside} (counted from 0) " if wanted.beside > 1 else ""
+    steps = partings(found, wanted)[row * wanted.width :][: wanted.width]
+    place = int(np.flatnonzero(steps >= 0)[0])
+    number, step = row * wanted.width + place, int(steps[place])
+    which = f"its sequence {place} (counted from 0): " if wanted.width > 1 else ""
     return which + parting(found.sequence(number), wanted.sequence(number), step, names)
 
 

@@ -70,7 +70,7 @@ class Rules:
         if isinstance(lengths, np.ndarray) and not np.array_equal(output.counts, lengths.reshape(-1)):
             number = int((output.counts != lengths.reshape(-1)).argmax())
             steps = f"{output.counts[number]} steps, where `lengths` says {lengths.reshape(-1)[number]}"
-            raise ValueError(f"The expected {name} of row {number // output.beside} have {steps}.")
+            raise ValueError(f"The expected {name} of row {number // output.width} have {steps}.")
         if output.steps.dtype.kind == "f" and not np.isfinite(output.steps).all():
             row = output.rows[~np.isfinite(output.steps.reshape(len(output.steps), -1)).all(axis=1)][0]
             raise ValueError(

@@ -156,7 +156,7 @@ def test_beams_are_compared_up_to_the_ends_of_their_sequences(file, source, expe
     behind["scores"][row] += 1
     entry = proof(file, source, behind, padding=padding, class_names={"tokens": list("abcdefghijk")})
     assert entry["worst_row"] == row
-    said = f"row {row} first: of its sequence {beam} (counted from 0) the sequences part at step {step} "
+    said = f"row {row} first: its sequence {beam} (counted from 0): the sequences part at step {step} "
     assert f"{said}(counted from 0): the end instead of 'h' (id 7)" in entry["reason"]
 
 

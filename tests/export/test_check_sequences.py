@@ -196,7 +196,7 @@ def test_what_cannot_be_compared_is_said(prove, expected, ends, lengths):
         ({"lengths": {"labels": lengths[1:]}}, "lengths of labels as 30 integers"),
         ({"lengths": {"labels": "sizes"}}, "'sizes', which is not expected"),
         ({"lengths": {"labels": lengths + 1}}, "expected labels of row 0 have .* steps, where `lengths` says"),
-        ({"padding": {"scores": 0}}, "expected scores are no tokens"),
+        ({"padding": {"scores": 0}}, "expected scores hold real numbers"),
     ]:
         with pytest.raises(ValueError, match=reason):
             prove("good.tflite", expected, **options)

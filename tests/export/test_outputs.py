@@ -83,7 +83,7 @@ def test_a_beam_holds_several_sequences_a_row():
     assert other_lengths(ours, theirs).tolist() == [False, True]
     assert [tokens.tolist() for tokens in theirs.values[0]] == [[4, 5], [4]]
     assert first_parting(ours, theirs, row=1) == (
-        "of its sequence 1 (counted from 0) the sequences part at step 1 (counted from 0): 3 instead of the end, "
+        "its sequence 1 (counted from 0): the sequences part at step 1 (counted from 0): 3 instead of the end, "
         "after 5; the one expected ends first"
     )
 
@@ -124,8 +124,8 @@ def test_tokens_may_part_where_their_scores_are_close_alone(lead, step):
     ("values", "ends", "reason"),
     [
         ([np.zeros((2, 3)), np.zeros((1, 4))], {}, "do not go together"),
-        (np.zeros(4), {"lengths": np.ones(4, int)}, "single numbers"),
-        (np.zeros(4, int), {"padding": 0}, "single numbers"),
+        (np.zeros(4), {"lengths": np.ones(4, int)}, "one number a row"),
+        (np.zeros(4, int), {"padding": 0}, "one number a row"),
         (np.zeros((4, 3)), {"lengths": np.ones((4, 2), int)}, "12 sequences, and `lengths` are 8"),
         (["a", "b"], {"padding": 0}, "strings, which have their own ends"),
         (arrays([[1, 2], [3]]), {"ends_known": False}, "padded to unequal widths"),
