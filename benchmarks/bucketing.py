@@ -27,7 +27,7 @@ from keras_recurrent.pipelines import sentiment
 from keras_recurrent.pipelines.cli.request import Request
 from keras_recurrent.pipelines.sequences.examples import Sequences
 from keras_recurrent.pipelines.stages.data import evaluation_batches, training_batches
-from keras_recurrent.pipelines.stages.encoding import encoded
+from keras_recurrent.pipelines.stages.preprocessing import preprocessed
 from keras_recurrent.pipelines.stages.training import optimizer
 from keras_recurrent.pipelines.tasks.classification.task import accuracy
 
@@ -43,8 +43,8 @@ def main() -> None:
     given = (f"data.path={options.path.absolute()}", f"data.limit={options.texts}", "model.ngrams=null")
     config = Request("sentiment", "imdb", assignments=given).resolve()
     data = sentiment.load(config)
-    encoder = sentiment.encoder(config, data)
-    train, validation = encoded(data.train, encoder), encoded(data.validation, encoder)
+    preprocessor = sentiment.preprocessor(config, data)
+    train, validation = preprocessed(data.train, preprocessor), preprocessed(data.validation, preprocessor)
     ways = {"similar lengths": train, "padded to the longest": to_the_longest(train, config.data.length)}
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     scores: dict[str, list[float]] = {way: [] for way in ways}

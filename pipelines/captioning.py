@@ -147,7 +147,7 @@ def augment(config: CaptioningConfig) -> Augment | None:
     return draw
 
 
-def encoder(config: CaptioningConfig, data: CaptionData) -> keras.Model:
+def preprocessor(config: CaptioningConfig, data: CaptionData) -> keras.Model:
     """Encoded pictures `[batch]` in, pixels `[batch, rows, columns, 3]` out."""
     import keras
 
@@ -225,7 +225,7 @@ PIPELINE = Pipeline(
     examine=findings.examine,
     predict=prediction.predict,
     augment=augment,
-    encoder=encoder,
+    preprocessor=preprocessor,
     finish=finish,
     write_beside=runtime_files.write_beside,
 )

@@ -176,7 +176,7 @@ def build(config: TextConfig, data: LabelledTexts, precision: str) -> keras.Mode
     return keras.Model(ids, classifier(*features, classes=classes, beside=beside), name="sentiment")
 
 
-def encoder(config: TextConfig, data: LabelledTexts) -> keras.Model:
+def preprocessor(config: TextConfig, data: LabelledTexts) -> keras.Model:
     """Texts `[batch]` in, ids of tokens `[batch, time]` out."""
     import keras
 
@@ -189,7 +189,7 @@ def encoder(config: TextConfig, data: LabelledTexts) -> keras.Model:
 
 def write_beside(run: Run[TextConfig, LabelledTexts], folder: Path) -> None:
     """Writes `vocabulary.txt`, a token a line by id, and `text.json`, how a text becomes ids."""
-    from .stages.encoding import halves
+    from .stages.preprocessing import halves
 
     front, _ = halves(run.model)
     assert front is not None, "a model of texts turns them into ids"
@@ -254,7 +254,7 @@ PIPELINE = Pipeline(
     baselines=chosen_baselines,
     examine=findings.examine,
     predict=prediction.predict,
-    encoder=encoder,
+    preprocessor=preprocessor,
     write_beside=write_beside,
 )
 

@@ -344,7 +344,7 @@ def recorded(album):
 def test_a_split_reads_nothing_before_it_is_asked(recorded):
     split, read = recorded
     part = split[10:20]
-    batches = training_batches(part.encoded(None), 4, 0, range(3))
+    batches = training_batches(part.preprocessed(None), 4, 0, range(3))
     assert (len(part), part.names[0], part.labels.shape, part.lengths()) == (10, "20.png", (10, 1, 3), None)
     assert read == []
     assert len(part[:2].inputs) == 2
@@ -362,7 +362,7 @@ def test_a_batch_reads_its_own_pictures_alone(recorded):
 
 def test_a_training_reads_few_batches_ahead_and_each_picture_once_in_an_epoch(recorded):
     split, read = recorded
-    batches = iter(training_batches(split.encoded(None), 2, 0, range(2)))
+    batches = iter(training_batches(split.preprocessed(None), 2, 0, range(2)))
     next(batches)
     assert len(read) <= 2 * (1 + 2 * AHEAD)
     assert len([*batches]) == 99

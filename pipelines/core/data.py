@@ -45,8 +45,8 @@ class Examples(Protocol):
         """Time steps of each example, `[n]`, or `[n, several]` of its parts; None if all have the same."""
         ...
 
-    def encoded(self, encoder: keras.Model, /) -> Examples:
-        """The split as what stands behind the encoder takes it, where a pipeline has an encoder."""
+    def preprocessed(self, preprocessor: keras.Model, /) -> Examples:
+        """The split as what stands behind the preprocessor takes it, where a pipeline has one."""
         ...
 
 

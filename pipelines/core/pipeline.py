@@ -71,7 +71,7 @@ def as_it_is(config: Config, data: Data, model: keras.Model) -> keras.Model:
     return model
 
 
-def no_encoder(config: Config, data: Data) -> None:
+def no_preprocessor(config: Config, data: Data) -> None:
     """The model takes the raw inputs."""
 
 
@@ -154,7 +154,7 @@ class Pipeline(Generic[C, D]):
     """Further names on the command line."""
     augment: Callable[[C], Augment | None] = no_change
     """The random change of a batch of training inputs and labels, if any."""
-    encoder: Callable[[C, D], keras.Model | None] = no_encoder
+    preprocessor: Callable[[C, D], keras.Model | None] = no_preprocessor
     """What turns raw inputs into those of `build`, if the model does not take raw ones: it is in model.keras and in the
     SavedModel, and not in the TFLite files."""
     finish: Callable[[C, D, keras.Model], keras.Model] = as_it_is

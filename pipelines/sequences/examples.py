@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-ENCODED = 256
-"""Texts that are encoded together."""
+TOGETHER = 256
+"""Texts that are preprocessed together."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Sequences:
         different = [c for place, c in enumerate(columns) if not any((c == other).all() for other in columns[:place])]
         return different[0] if len(different) == 1 else np.stack(different, axis=1) if different else None
 
-    def encoded(self, encoder: keras.Model) -> Sequences:
+    def preprocessed(self, preprocessor: keras.Model) -> Sequences:
         """They are what the trained part takes."""
         return self
 
@@ -96,13 +96,13 @@ class Texts:
     def lengths(self) -> None:
         """A raw text is one string."""
 
-    def encoded(self, encoder: keras.Model) -> Sequences:
+    def preprocessed(self, preprocessor: keras.Model) -> Sequences:
         """Texts as ids, without the zeros at their ends."""
         import tensorflow as tf
 
         rows: list[np.ndarray] = []
-        for start in range(0, len(self), ENCODED):
-            outputs = encoder(tf.constant(self.inputs[start : start + ENCODED].tolist())).numpy()
+        for start in range(0, len(self), TOGETHER):
+            outputs = preprocessor(tf.constant(self.inputs[start : start + TOGETHER].tolist())).numpy()
             rows += [row[:length] for row, length in zip(outputs, np.count_nonzero(outputs, axis=1), strict=True)]
         return Sequences(as_objects(rows), self.labels, self.order)
 

@@ -47,9 +47,9 @@ class Split:
     def lengths(self) -> None:
         """All have the same length."""
 
-    def encoded(self, encoder: keras.Model) -> Split:
-        """What the encoder makes of the inputs."""
-        return Split(encoder.predict(self.inputs, verbose=0), self.labels, self.order)
+    def preprocessed(self, preprocessor: keras.Model) -> Split:
+        """What the preprocessor makes of the inputs."""
+        return Split(preprocessor.predict(self.inputs, verbose=0), self.labels, self.order)
 
 
 def training_batches(

@@ -14,7 +14,7 @@ from ..core import files
 from ..core.data import Data, Examples
 from ..core.pipeline import LABELS, Run
 from ..export import check_export
-from .encoding import encoded, halves
+from .preprocessing import halves, preprocessed
 from .report import write_card
 from .statistics import rounded
 
@@ -74,11 +74,11 @@ def _prove(run: Run, data: Data, artifacts: dict[str, Path]) -> dict[str, Any]:
         expected = run.pipeline.task().expected(run, data.test.inputs)
     finally:
         tf.config.experimental.enable_tensor_float_32_execution(tf32)
-    encoder, _ = halves(run.model)
-    raw = [name for name in artifacts if encoder is None or name == "saved_model"]
+    preprocessor, _ = halves(run.model)
+    raw = [name for name in artifacts if preprocessor is None or name == "saved_model"]
     parts = [(data.test.inputs, raw)]
-    if encoder is not None:
-        parts.append((encoded(data.test, encoder).inputs, [name for name in artifacts if name not in raw]))
+    if preprocessor is not None:
+        parts.append((preprocessed(data.test, preprocessor).inputs, [name for name in artifacts if name not in raw]))
     task = run.pipeline.task()
     proofs = [
         check_export(

@@ -17,7 +17,7 @@ from ..core.pipeline import Run
 from .checkpoint import BEST, Checkpoint, assign, read
 from .data import evaluation_batches, steps_of_epoch, training_batches
 from .divergence import StopOnNaN
-from .encoding import encoded, with_encoder
+from .preprocessing import preprocessed, with_preprocessor
 from .progress import ShowProgress
 from .streams import KeepStreams
 
@@ -56,7 +56,9 @@ def train(run: Run, data: Data, console: Console) -> None:
     best = run.path / "checkpoints" / BEST
     trained = run.pipeline.build(run.config, data, "float32")
     assign(trained.weights, read(best)["variables"], best)
-    final = with_encoder(run.pipeline.finish(run.config, data, trained), run.pipeline.encoder(run.config, data))
+    final = with_preprocessor(
+        run.pipeline.finish(run.config, data, trained), run.pipeline.preprocessor(run.config, data)
+    )
     run.write_names(data.names)
     with files.whole(run.path / "model.keras") as temporary:
         final.save(temporary)
@@ -76,8 +78,8 @@ def _fit(run: Run, data: Data, model: keras.Model, checkpoint: Checkpoint, progr
     settings = run.config.training
     epochs = range(checkpoint.epochs, settings.epochs)
     task, augment = run.pipeline.task(), run.pipeline.augment(run.config)
-    encoder = run.pipeline.encoder(run.config, data)
-    train, validation = (encoded(split, encoder) for split in (data.train, data.validation))
+    preprocessor = run.pipeline.preprocessor(run.config, data)
+    train, validation = (preprocessed(split, preprocessor) for split in (data.train, data.validation))
     batches = training_batches(train, settings.batch_size, settings.seed, epochs, augment)
     streams = data.train.order == "streams"
     validation_batches = evaluation_batches(validation, settings.batch_size if streams else task.together)

@@ -14,7 +14,7 @@ from ai_edge_litert.interpreter import Interpreter
 from keras_recurrent.layers import JANET
 from keras_recurrent.pipelines.core import catalogue, settings
 from keras_recurrent.pipelines.sources import scenes
-from keras_recurrent.pipelines.stages.encoding import with_encoder
+from keras_recurrent.pipelines.stages.preprocessing import with_preprocessor
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def of_run(options, tmp_path):
         config = settings.resolve(declared.config, pipeline, "sample", assignments=assignments)
         data = declared.load(config)
         trained = declared.build(config, data, "float32")
-        model = with_encoder(declared.finish(config, data, trained), declared.encoder(config, data))
+        model = with_preprocessor(declared.finish(config, data, trained), declared.preprocessor(config, data))
         model.save(tmp_path / "model.keras")
         return model
 

@@ -49,13 +49,13 @@ def test_models_are_read_in_one_place():
 @pytest.mark.slow
 @pytest.mark.parametrize("pipeline", catalogue.names())
 def test_a_model_of_every_pipeline_converts_or_is_told_what_to_use(pipeline, cli, tmp_path):
-    from keras_recurrent.pipelines.stages.encoding import with_encoder
+    from keras_recurrent.pipelines.stages.preprocessing import with_preprocessor
 
     declared = catalogue.load(pipeline)
     config = settings.resolve(declared.config, pipeline, catalogue.DEFAULT_PRESET)
     data = declared.load(config)
     trained = declared.build(config, data, "float32")
-    model = with_encoder(declared.finish(config, data, trained), declared.encoder(config, data))
+    model = with_preprocessor(declared.finish(config, data, trained), declared.preprocessor(config, data))
     model.save(tmp_path / "model.keras")
     inputs = data.test[:20].inputs
     named = inputs if isinstance(inputs, dict) else {model.inputs[0].name: inputs}

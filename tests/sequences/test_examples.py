@@ -105,7 +105,7 @@ def test_a_loss_and_weighted_metrics_leave_out_the_padding():
     assert found["sparse_categorical_accuracy"] == pytest.approx((logits.argmax(1) == right).mean())
 
 
-def test_texts_become_sequences_behind_an_encoder():
+def test_texts_become_sequences_behind_a_preprocessor():
     class Lengths(keras.layers.Layer):
         """As many ones as a text has characters."""
 
@@ -119,6 +119,6 @@ def test_texts_become_sequences_behind_an_encoder():
 
     texts = keras.Input((), dtype="string")
     split = Texts(np.array(["abc", "", "a"], object), np.array([1, 2, 3]))
-    encoded = split.encoded(keras.Model(texts, Lengths()(texts)))
+    encoded = split.preprocessed(keras.Model(texts, Lengths()(texts)))
     assert [len(row) for row in encoded.inputs] == [3, 0, 1]
     assert encoded.labels.tolist() == [1, 2, 3]

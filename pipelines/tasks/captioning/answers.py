@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ...stages.answers import as_arrays, none
-from ...stages.encoding import halves
+from ...stages.preprocessing import halves
 from .picture_decoding import pictures_together
 
 

@@ -88,7 +88,7 @@ class CaptionedPictures:
     def lengths(self) -> None:
         """All have the same length."""
 
-    def encoded(self, encoder: keras.Model) -> Examples:
+    def preprocessed(self, preprocessor: keras.Model) -> Examples:
         """The split as the trained part takes it."""
         decoded = DecodedPictures(self)
         if self.cache is None:
@@ -126,7 +126,7 @@ class DecodedPictures:
     def lengths(self) -> None:
         """All have the same length."""
 
-    def encoded(self, encoder: keras.Model) -> Examples:
+    def preprocessed(self, preprocessor: keras.Model) -> Examples:
         """They are what the trained part takes."""
         return self
 
@@ -183,7 +183,7 @@ class KeptFeatures:
     def lengths(self) -> None:
         """All have the same length."""
 
-    def encoded(self, encoder: keras.Model) -> Examples:
+    def preprocessed(self, preprocessor: keras.Model) -> Examples:
         """They are what the trained part takes."""
         return self
 

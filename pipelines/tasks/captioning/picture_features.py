@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from ...stages.data import evaluation_batches
-from ...stages.encoding import halves
+from ...stages.preprocessing import halves
 from .examples import CaptionedPictures
 from .image_encoder import ENCODER
 from .picture_decoding import pictures_together

@@ -162,7 +162,7 @@ def draw(run: Run[CaptioningConfig, CaptionData], contents: np.ndarray, tokens: 
     import tensorflow as tf
 
     from ...stages import plots
-    from ...stages.encoding import halves
+    from ...stages.preprocessing import halves
     from .attention_maps import draw as drawn
     from .picture_features import views
 

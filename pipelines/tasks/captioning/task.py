@@ -23,7 +23,7 @@ from ...sequences import agreement
 from ...sequences.ids_to_text import ids_to_text
 from ...sources import scenes
 from ...stages.augmentation import RandomAffine, RandomErasing, RandomLight
-from ...stages.encoding import halves, with_encoder
+from ...stages.preprocessing import halves, with_preprocessor
 from . import words
 from .answers import answers as answers_of
 from .baselines import human_agreement, nearest
@@ -159,7 +159,7 @@ def nearest_pictures(run: Run[CaptioningConfig, CaptionData], data: CaptionData)
 def otherwise(run: Run[CaptioningConfig, CaptionData], search: Search, pictures: np.ndarray) -> dict[str, np.ndarray]:
     """The answers of a run's model by another search, for encoded pictures."""
     front, model = halves(run.model)
-    return answers_of(with_encoder(searching_otherwise(model, search), front), pictures)
+    return answers_of(with_preprocessor(searching_otherwise(model, search), front), pictures)
 
 
 def tables(scores: Mapping[str, Any]) -> str:
@@ -197,7 +197,7 @@ def proof(config: CaptioningConfig) -> dict[str, Any]:
 def write_saved_model(run: Run[CaptioningConfig, CaptionData], data: CaptionData, path: Path) -> None:
     """Encoded pictures in, captions out: by the beam (`serving_default`, `beam`) and greedily (`greedy`)."""
     front, model = halves(run.model)
-    greedy = with_encoder(searching_otherwise(model, GREEDY), front)
+    greedy = with_preprocessor(searching_otherwise(model, GREEDY), front)
     serve = in_words(data.vocabulary)
     further = {"greedy": (greedy, serve)}
     export_saved_model(run.model, path, serve, signatures=further | {"beam": (run.model, serve)})

@@ -15,7 +15,7 @@ import tensorflow as tf
 from ...core.pipeline import Findings, Run, Task
 from ...export import export_saved_model, export_tflite
 from ...stages.answers import answers
-from ...stages.encoding import halves
+from ...stages.preprocessing import halves
 from ...stages.statistics import chance, intervals
 from . import metrics, plots
 from .config import ClassifierConfig

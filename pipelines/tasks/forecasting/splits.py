@@ -130,7 +130,7 @@ class WindowExamples:
     def lengths(self) -> None:
         """All windows have the same."""
 
-    def encoded(self, encoder: keras.Model) -> WindowExamples:
+    def preprocessed(self, preprocessor: keras.Model) -> WindowExamples:
         """They are what the trained part takes."""
         return self
 

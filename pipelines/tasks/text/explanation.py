@@ -39,14 +39,14 @@ def weights(run: Run[TextConfig, LabelledData], texts: Sequence[str]) -> list[tu
 
     from ...sequences.examples import Texts
     from ...sequences.padding import as_objects
-    from ...stages.encoding import encoded, halves
+    from ...stages.preprocessing import halves, preprocessed
     from .model import ATTENTION, SEQUENCE
 
-    encoder, model = halves(run.model)
-    assert encoder is not None, "a text classifier turns texts into ids"
+    preprocessor, model = halves(run.model)
+    assert preprocessor is not None, "a text classifier turns texts into ids"
     inner = keras.Model(model.input, model.get_layer(ATTENTION if pooling == "attention" else SEQUENCE).output)
-    rows = encoded(Texts(as_objects(list(texts)), np.zeros(len(texts))), encoder).inputs
-    reader = encoder.layers[-1]
+    rows = preprocessed(Texts(as_objects(list(texts)), np.zeros(len(texts))), preprocessor).inputs
+    reader = preprocessor.layers[-1]
     explained = []
     for start in range(0, len(rows), BATCH):
         outputs = inner.predict(padded(rows[start : start + BATCH]), verbose=0)

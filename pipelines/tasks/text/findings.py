@@ -60,13 +60,13 @@ def accuracy_alone(run: Run, data: LabelledTexts) -> dict[str, float]:
 
     from ....layers import paths
     from ...stages.data import evaluation_batches
-    from ...stages.encoding import encoded, halves
+    from ...stages.preprocessing import halves, preprocessed
 
     settings = run.config.model
     names = ["recurrent", *["convolution"] * bool(settings.convolution), *["ngrams"] * bool(settings.ngrams)]
-    encoder, model = halves(run.model)
+    preprocessor, model = halves(run.model)
     parts = keras.Model(model.input, model.get_layer("probabilities").input)
-    batches = evaluation_batches(encoded(data.test, encoder))
+    batches = evaluation_batches(preprocessed(data.test, preprocessor))
     labels = np.concatenate([labels for _, labels in batches.as_numpy_iterator()])
     with paths.few_lengths():
         scores = parts.predict(batches, verbose=0)
@@ -121,13 +121,13 @@ def mistakes_page(run: Run, data: LabelledTexts, probabilities: np.ndarray, wors
 def trace(run: Run, data: LabelledTexts, lengths: np.ndarray) -> Figure:
     """How the answer for some short texts evolves, token by token: each point is the answer to all tokens so far."""
     from ...sequences.examples import Texts
-    from ...stages.encoding import encoded, halves
+    from ...stages.preprocessing import halves, preprocessed
 
-    encoder, model = halves(run.model)
+    preprocessor, model = halves(run.model)
     fitting = np.flatnonzero((lengths >= SHORTEST) & (lengths <= LONGEST))
     rows = (fitting if len(fitting) else np.argsort(lengths, kind="stable"))[:TRACED]
     figure, names = Figure(figsize=(11, 2.3 * len(rows)), layout="constrained"), [*map(literal, data.classes)]
-    ids = encoded(Texts(data.test.inputs[rows], data.test.labels[rows]), encoder).inputs
+    ids = preprocessed(Texts(data.test.inputs[rows], data.test.labels[rows]), preprocessor).inputs
     for axes, row, numbers in zip(np.atleast_1d(figure.subplots(len(rows), 1)), rows, ids, strict=True):
         prefixes = padded([numbers[: end + 1] for end in range(len(numbers))])
         answers = model.predict(prefixes, batch_size=256, verbose=0)

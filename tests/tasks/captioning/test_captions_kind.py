@@ -14,7 +14,7 @@ from keras_recurrent.pipelines.captioning import PIPELINE, CaptioningConfig
 from keras_recurrent.pipelines.runtime.vocabulary import Vocabulary
 from keras_recurrent.pipelines.sequences import agreement
 from keras_recurrent.pipelines.sources.picture_files import InMemory
-from keras_recurrent.pipelines.stages.encoding import with_encoder
+from keras_recurrent.pipelines.stages.preprocessing import with_preprocessor
 from keras_recurrent.pipelines.tasks.captioning import words
 from keras_recurrent.pipelines.tasks.captioning.answers import answers
 from keras_recurrent.pipelines.tasks.captioning.examples import CaptionData, CaptionedPictures
@@ -140,7 +140,7 @@ def run_of(config, **changes):
     """What a run is to those that judge it: a model of encoded pictures, that knows nothing."""
     contents = keras.Input((), dtype="string", name="pictures")
     front = keras.Model(contents, DecodePictures((SIDE, SIDE), name="pixels")(contents))
-    model = with_encoder(captioner_of(BEAM, **changes), front)
+    model = with_preprocessor(captioner_of(BEAM, **changes), front)
     return SimpleNamespace(model=model, config=config, pipeline=PIPELINE, primary="cider_d", names=WORDS)
 
 

@@ -82,7 +82,7 @@ def small(monkeypatch):
 
 
 def test_features_are_those_of_the_encoder(split, weights):
-    kept = split.encoded(None)
+    kept = split.preprocessed(None)
     network = keras.applications.MobileNet(include_top=False, weights=None, input_shape=(SIDE, SIDE, 3))
     network.load_weights(weights)
     expected = network(split.pixels() / np.float32(127.5) - 1, training=False).numpy()
@@ -93,7 +93,7 @@ def test_features_are_those_of_the_encoder(split, weights):
 
 
 def test_features_are_computed_once_and_read_by_their_rows(split, small):
-    kept, again = split.encoded(None), split.encoded(None)
+    kept, again = split.preprocessed(None), split.preprocessed(None)
     np.testing.assert_array_equal(again.inputs, kept.inputs)
     assert len(small) == 1
     (batch, labels), *_ = evaluation_batches(again[np.array([3, 1])])
@@ -103,12 +103,12 @@ def test_features_are_computed_once_and_read_by_their_rows(split, small):
 
 
 def test_a_damaged_file_is_made_anew(split, small):
-    split.encoded(None)
+    split.preprocessed(None)
     (file,) = split.cache.folder.iterdir()
     whole = file.read_bytes()
     for damaged in (whole[:-100], b"", b"no features", whole.replace(b"<f2", b"<i2")):
         file.write_bytes(damaged)
-        split.encoded(None)
+        split.preprocessed(None)
         assert file.read_bytes() == whole
     assert len(small) == 5
     assert list(split.cache.folder.iterdir()) == [file]
@@ -125,7 +125,7 @@ def test_what_a_killed_run_left_is_removed_and_what_another_writes_is_not(split,
         file.touch()
     for file in (left, foreign):
         os.utime(file, (0, 0))
-    split.encoded(None)
+    split.preprocessed(None)
     assert set(path.parent.iterdir()) == {path, writing, foreign}
 
 
@@ -152,7 +152,7 @@ def test_features_that_are_no_numbers_are_refused_and_not_kept(split, monkeypatc
     large = keras.Model(image, keras.layers.Rescaling(1e5, dtype="float32")(image))
     monkeypatch.setattr(encoders, "image_encoder", lambda model, side: large)
     with pytest.raises(DataError, match="no numbers up to 65,504"):
-        split.encoded(None)
+        split.preprocessed(None)
     assert not list(split.cache.folder.iterdir())
 
 
@@ -160,7 +160,7 @@ def test_a_folder_that_cannot_be_is_named(split, small, tmp_path):
     (tmp_path / "file").touch()
     elsewhere = replace(split, cache=replace(split.cache, folder=tmp_path / "file" / "cache"))
     with pytest.raises(PipelineError, match=r"can't write .*file.*data\.cache=DIR"):
-        elsewhere.encoded(None)
+        elsewhere.preprocessed(None)
 
 
 def test_features_are_in_the_cache_of_the_user(monkeypatch, tmp_path):
@@ -193,8 +193,8 @@ def test_training_reads_features_and_the_proof_of_the_exported_files_pixels(weig
     data = CaptioningData(count=100, side=SIDE, cache=tmp_path / "cache")
     loaded = load(CaptioningConfig(pipeline="captioning", preset="sample", data=data, model=frozen(weights)))
     for split in (loaded.train, loaded.validation):
-        assert split.encoded(None).inputs.shape == (len(split), 4, 4, 6)
-    proven = loaded.test.encoded(None).inputs
+        assert split.preprocessed(None).inputs.shape == (len(split), 4, 4, 6)
+    proven = loaded.test.preprocessed(None).inputs
     np.testing.assert_array_equal(proven, loaded.test.pixels())
     assert len(list((tmp_path / "cache").iterdir())) == 2
 
