@@ -13,7 +13,10 @@ ROOT = Path(keras_recurrent.pipelines.__file__).parent
 TREES = {
     str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8")) for path in sorted(ROOT.rglob("*.py"))
 }
-NO_LAYERS = {"WarmUp": "a schedule of the learning rate: models are loaded without their optimizer"}
+IN_NO_MODEL = {
+    "WarmUp": "a schedule of the learning rate: models are loaded without their optimizer",
+    "SequenceSearch": "the base of `CaptionSearch`; no task keeps a model with the base itself yet",
+}
 LOADER = "core/loading.py"
 
 
@@ -31,7 +34,7 @@ def test_every_registered_class_belongs_to_a_task():
     found = sorted(registered())
     assert "TextToIds" in found
     declared = {layer.__name__ for layer in catalogue.layers()}
-    assert set(found) - declared == set(NO_LAYERS)
+    assert set(found) - declared == set(IN_NO_MODEL)
 
 
 def test_models_are_read_in_one_place():
