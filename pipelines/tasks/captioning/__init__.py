@@ -1,1 +1,1 @@
-"""Images that are described in a sentence."""
+"""Image captioning: a sentence that describes an image."""

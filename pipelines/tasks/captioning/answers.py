@@ -1,4 +1,4 @@
-"""The captions that a model gives for encoded images."""
+"""The captions that a model writes for encoded images."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .picture_decoding import pictures_together
 
 
 def answers(model: keras.Model, contents: Sequence[bytes] | np.ndarray) -> dict[str, np.ndarray]:
-    """Tokens and their scores; as many images are seen together as their size allows.
+    """Tokens and their scores; a batch holds as many images as their size allows.
 
     Args:
-        model: As a run keeps it, from encoded images to captions.
+        model: The model of a run, from encoded images to captions.
         contents: n encoded images.
     """
     if not len(contents):

@@ -1,4 +1,4 @@
-"""The encoders of `keras.applications` by name: how they want their pixels, and the files that hold their weights."""
+"""The encoders of `keras.applications` by name: how they scale their inputs, and which files hold their weights."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ FOLDER = "https://storage.googleapis.com/tensorflow/keras-applications/"
 KERNELS = "_weights_tf_dim_ordering_tf_kernels_notop.h5"
 LARGEST_MOBILE = 224
 PLACE, TONE = ("quarter_turns", "rotation", "zoom", "shift"), ("light", "erase")
-"""Settings of random changes of pictures, beside `flip`: of where a pixel goes, and of what it becomes."""
+"""Settings of the random augmentation, in addition to `flip`: where a pixel goes, and what it becomes."""
 
 
 class Encoder(Protocol):
-    """What a section `model` says of the encoder, beside the settings that `PLACE` and `TONE` name."""
+    """The keys of a section `model` that concern the encoder, without those that `PLACE` and `TONE` name."""
 
     @property
     def encoder(self) -> str: ...
@@ -45,15 +45,15 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True)
 class Application:
-    """What is to be known of a function of `keras.applications`.
+    """The properties of a function of `keras.applications`.
 
     Attributes:
-        file: Name of the file of its weights on ImageNet without the top, as Keras stores it.
-        scaling: Of its inputs: `tf` to -1..1; `caffe` BGR less the mean of ImageNet; `torch` standardised by the mean
-            and deviation of ImageNet; `pixels` 0..255, which the network scales itself.
-        least: The smallest side of an image.
-        mobile: Sides for which there are weights of their own; another side takes those of the largest.
-        usual: The side for which Keras gives the file.
+        file: Name of the file with its ImageNet weights without the top, as Keras stores it.
+        scaling: Scaling of its inputs: `tf` to -1..1; `caffe` BGR minus the mean of ImageNet; `torch` standardized by
+            the mean and standard deviation of ImageNet; `pixels` 0..255, which the network scales itself.
+        least: The smallest side of an image, in pixels.
+        mobile: Sides that have weights of their own; any other side takes the weights of the largest one.
+        usual: The side for which Keras provides the file, in pixels.
     """
 
     file: str
@@ -64,7 +64,7 @@ class Application:
 
 
 def _several(name: str, kinds: dict[str, str], file: str, scaling: Scaling) -> dict[str, Application]:
-    """Functions whose names and files differ in a part."""
+    """Applications whose names and files differ in one part."""
     return {name.format(kind): Application(file.format(part), scaling) for kind, part in kinds.items()}
 
 
@@ -95,7 +95,7 @@ APPLICATIONS = {
     "NASNetMobile": Application("nasnet_mobile_no_top.h5", "tf"),
     "Xception": Application("xception" + KERNELS, "tf", least=71),
 }
-"""By the names that Keras gives them."""
+"""The applications, by the names that Keras gives them."""
 
 
 def _known(name: str) -> str:
@@ -109,7 +109,7 @@ EncoderName = Annotated[str, AfterValidator(_known)]
 
 
 def refusal(model: Encoder) -> str | None:
-    """What does not go together in the section `model` of a configuration."""
+    """Names the settings of a section `model` that contradict each other; None if all agree."""
     if model.encoder == RESIDUAL:
         if model.weights != "none" or model.fine_tune_from != 0:
             return (
@@ -125,7 +125,7 @@ def refusal(model: Encoder) -> str | None:
 
 
 def refusal_of_rest(model: Encoder, side: int, training: Training) -> str | None:
-    """What an encoder of `keras.applications` does not take of the other sections."""
+    """Names the settings of other sections that an encoder of `keras.applications` rules out; None if all fit."""
     least, begin = APPLICATIONS[model.encoder].least, model.fine_tune_from
     if side < least:
         return f"{model.encoder} takes images of at least {least} pixels a side; data.side is {side}"
@@ -143,20 +143,20 @@ def refusal_of_rest(model: Encoder, side: int, training: Training) -> str | None
 
 
 def is_kept(model: Encoder) -> bool:
-    """Whether the encoder gives each picture the same features throughout the training: frozen, nothing at random."""
+    """Whether each image keeps the same features throughout training: a frozen encoder and no augmentation."""
     changed = model.flip != "none" or any(getattr(model, name) for name in (*PLACE, *TONE))
     return model.encoder != RESIDUAL and model.fine_tune_from is None and not changed
 
 
 def weights_file(model: Encoder, side: int) -> Path | None:
-    """The file of an encoder's weights; those of ImageNet are downloaded where there is a network. None for no file.
+    """Finds the file of an encoder's weights, and downloads ImageNet weights that are missing; None for random weights.
 
     Args:
         model: The section `model` of a configuration.
         side: Pixels of each side of the images.
 
     Raises:
-        DataError: If there is no such file, and it can't be downloaded.
+        DataError: If the file does not exist and can't be downloaded.
     """
     if model.weights == "none":
         return None
@@ -186,7 +186,7 @@ def weights_file(model: Encoder, side: int) -> Path | None:
 
 
 def imagenet_name(encoder: str, side: int) -> str:
-    """The name of the file of an encoder's weights on ImageNet.
+    """The name of the file with an encoder's ImageNet weights.
 
     >>> imagenet_name("MobileNet", 160), imagenet_name("MobileNet", 100), imagenet_name("EfficientNetB3", 300)
     ('mobilenet_1_0_160_tf_no_top.h5', 'mobilenet_1_0_224_tf_no_top.h5', 'efficientnetb3_notop.h5')
@@ -196,7 +196,7 @@ def imagenet_name(encoder: str, side: int) -> str:
 
 
 def models_folder() -> Path:
-    """Where Keras keeps weights that it downloaded."""
+    """The folder where Keras keeps downloaded weights."""
     return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models"
 
 
@@ -211,13 +211,13 @@ def _wanted(encoder: str) -> str:
 
 
 def _stored(name: str) -> Path | None:
-    """A file of weights where Keras keeps them."""
+    """The path of a weights file in the folder of Keras; None if it is missing."""
     path = models_folder() / name
     return path if path.is_file() else None
 
 
 def _download(encoder: str, side: int) -> None:
-    """Lets Keras fetch the weights on ImageNet, and compare their checksum."""
+    """Lets Keras download the ImageNet weights and verify their checksum."""
     import keras
 
     application = APPLICATIONS[encoder]

@@ -1,4 +1,4 @@
-"""Pictures of where a captioner looked at each word: its attention as colours over the picture."""
+"""Figures of a captioner's attention at each word, drawn as colours over the image."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ from ...stages.plots import literal
 
 COLUMNS = 6
 PANEL = 1.75
-"""Width of a small picture in a figure, inches."""
+"""Width of a panel in a figure, in inches."""
 PIXELS = 320
-"""The longer side of a small picture in a figure has so many pixels at most."""
+"""Largest length of the longer side of an image in a panel, in pixels."""
 WORD_WIDTH, CAPTION_WIDTH = 18, 60
-"""Characters in a line above a small picture, and below a single one."""
+"""Largest number of characters in a line above a panel, and in a line below a single image."""
 
 
 def draw(image: np.ndarray, words: Sequence[str], weights: np.ndarray | None, title: str = "") -> Figure:
-    """A picture, and once more for each word of its caption with the attention over it.
+    """Draws an image, and once more for each word of its caption with the attention over it.
 
-    One scale of colours holds for all words, so that a word for which the model looks at everything is seen to be one.
-    Without weights or words there is the picture with its caption below.
+    All words share one colour scale, which shows the words for which the model looks everywhere. Without weights or
+    words, the figure shows the image with its caption below.
 
     Args:
         image: uint8 `[height, width, 3]`.
-        words: Of the caption.
-        weights: `[words, rows, columns]`, not negative, on a coarse grid over the picture; None of a model without.
-        title: Stands above all.
+        words: The words of the caption.
+        weights: `[words, rows, columns]`, nonnegative, on a coarse grid over the image; None for a model without
+            attention.
+        title: Title above the panels.
     """
     if weights is None or not words:
         return _captioned(image, words, title)
@@ -64,7 +65,7 @@ def draw(image: np.ndarray, words: Sequence[str], weights: np.ndarray | None, ti
 
 
 def enlarged(weights: np.ndarray, height: int, width: int) -> np.ndarray:
-    """A coarse grid of weights `[rows, columns]`, bilinear between the middles of its cells: `[height, width]`.
+    """Interpolates a coarse grid of weights `[rows, columns]` bilinearly between its cell centres: `[height, width]`.
 
     >>> enlarged(np.array([[0.0, 1.0]]), 1, 4).tolist()
     [[0.0, 0.25, 0.75, 1.0]]
@@ -74,23 +75,23 @@ def enlarged(weights: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def strongest(weights: np.ndarray) -> float:
-    """The upper end of the scale of colours: the largest weight, in units of the even share of one place.
+    """The upper end of the colour scale: the largest weight, in units of the even share of one place.
 
-    At least 2, so that a model that looks everywhere at every word is not drawn as one that looks hard.
+    It is at least 2, so that a model with even attention at every word does not seem to focus.
 
     Args:
-        weights: `[words, rows, columns]` of a caption.
+        weights: The attention of a caption, `[words, rows, columns]`.
     """
     return max(2.0, float(weights.max()) * weights[0].size)
 
 
 def overlaid(image: np.ndarray, weight: np.ndarray, top: float) -> np.ndarray:
-    """A picture, nearly gray, with the attention of one word as colours over it: uint8 `[height, width, 3]`.
+    """Fades an image to near gray and overlays the attention of one word in colour: uint8 `[height, width, 3]`.
 
     Args:
         image: uint8 `[height, width, 3]`.
-        weight: `[rows, columns]`; without attention anywhere it is 0.
-        top: The end of the scale, by `strongest`.
+        weight: `[rows, columns]`; 0 throughout if the word has no attention.
+        top: The upper end of the colour scale, from `strongest`.
     """
     share = _norm(top)(enlarged(weight * weight.size, *image.shape[:2])).data
     gray = image @ np.array([0.299, 0.587, 0.114])
@@ -99,17 +100,17 @@ def overlaid(image: np.ndarray, weight: np.ndarray, top: float) -> np.ndarray:
 
 
 def colours() -> ListedColormap:
-    """The scale, from no attention to the strongest, as it looks over the middle gray of a picture."""
+    """The colour scale, from no attention to the strongest, as it looks over middle gray."""
     return ListedColormap(_tinted(np.full(3, 0.5), np.linspace(0, 1, 128)))
 
 
 def shrunk(image: np.ndarray, longest: int) -> np.ndarray:
-    """A picture, made smaller if its longer side has more pixels than that."""
+    """Shrinks an image whose longer side has more pixels than `longest`."""
     return resized(image, longest) if max(image.shape[:2]) > longest else image
 
 
 def resized(image: np.ndarray, longest: int) -> np.ndarray:
-    """A picture whose longer side has just so many pixels; the shorter one has at least one."""
+    """Resizes an image so that its longer side has `longest` pixels; the shorter side keeps at least one."""
     height, width = image.shape[:2]
     scale = longest / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -117,12 +118,12 @@ def resized(image: np.ndarray, longest: int) -> np.ndarray:
 
 
 def _norm(top: float) -> PowerNorm:
-    """Square roots, so that weak attention is seen beside one strong place."""
+    """A square-root scale, which keeps weak attention visible next to one strong place."""
     return PowerNorm(0.5, vmin=0, vmax=top, clip=True)
 
 
 def _tinted(picture: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """From the picture over yellow to red, as the share of the strongest attention grows; all in [0, 1]."""
+    """Tints an image from its own colours through yellow to red as the share of the top grows; values in [0, 1]."""
     opacity = 0.8 * share[..., None]
     return (1 - opacity) * picture + opacity * colormaps["autumn_r"](share)[..., :3]
 
@@ -141,11 +142,11 @@ def _captioned(image: np.ndarray, words: Sequence[str], title: str) -> Figure:
 
 
 def _aspect(image: np.ndarray) -> float:
-    """Height by width of the space for a picture."""
+    """Height divided by width of the space for an image."""
     return min(max(image.shape[0] / image.shape[1], 0.3), 2)
 
 
 def _lines(text: str, width: int) -> str:
-    """A text in lines of so many characters at most, Chinese and the like of half as many."""
+    """Wraps a text into lines of at most `width` characters, or half as many if it holds wide (East Asian) ones."""
     width //= 1 + any(unicodedata.east_asian_width(letter) in "WF" for letter in text)
     return literal("\n".join(textwrap.wrap(text, width)))

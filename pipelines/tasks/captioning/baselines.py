@@ -1,6 +1,6 @@
-"""What captions are compared with: one sentence for all, the sentence of the most similar picture, and people.
+"""Baselines for captions: one sentence for all images, a caption of the most similar image, and human agreement.
 
-A caption is a list of tokens, see `metrics`. The features of a picture are what a model that stays fixed makes of it.
+A caption is a list of tokens, see `metrics`. A fixed model computes the features of an image.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import numpy as np
 from ...core.errors import DataError
 from ...sequences.agreement import Tokens, agreement, rouge_l
 
-BLOCK = 1024  # pictures whose features are in memory at once as float32
+BLOCK = 1024  # images whose features are in memory at once, as float32
 
 
 def most_frequent(captions: Sequence[Sequence[Tokens]]) -> list[str]:
-    """The caption that stands most often in the training split, of equally frequent ones the first.
+    """The most frequent caption of the training split; a tie goes to the first.
 
     Args:
-        captions: Of each training picture.
+        captions: The captions of each training image.
 
     Raises:
-        DataError: If there is none.
+        DataError: If the split has no captions.
 
     Example:
 
@@ -40,22 +40,22 @@ def most_frequent(captions: Sequence[Sequence[Tokens]]) -> list[str]:
 def nearest(
     train_features: np.ndarray, test_features: np.ndarray, train_captions: Sequence[Sequence[Tokens]]
 ) -> list[list[str]]:
-    """For each test picture a caption of the training picture whose features have the highest cosine with its own.
+    """For each test image, a caption of the training image whose features have the highest cosine similarity.
 
-    Of that picture's captions it is the one that agrees best with the others, by the mean ROUGE-L against each. The
-    first one counts among equals, pictures or captions.
+    Of that image's captions, it takes the one that agrees best with the others, by the mean ROUGE-L against each. Ties
+    between images or captions go to the first.
 
     Args:
-        train_features: `[n, d]`, of any float type; read in blocks, so that it may lie in a file.
+        train_features: `[n, d]`, of any float type, read in blocks, so that it may be a memory-mapped file.
         test_features: `[m, d]`.
-        train_captions: Of each training picture.
+        train_captions: The captions of each training image.
 
     Returns:
         `m` captions.
 
     Raises:
-        DataError: If there is no training picture, the nearest one has no caption, or features are all 0, missing or
-            infinite.
+        DataError: If there is no training image, if the nearest image has no caption, or if features are all 0,
+            missing or infinite.
     """
     if len(train_features) != len(train_captions):
         raise ValueError(f"{len(train_features)} rows of features and {len(train_captions)} pictures must be as many.")
@@ -67,18 +67,18 @@ def nearest(
 
 
 def human_agreement(references: Sequence[Sequence[Tokens]]) -> dict[str, float]:
-    """How well people agree with each other: each reference scored as a candidate against the others of its picture.
+    """How well people agree with each other: scores each reference as a candidate against the others of its image.
 
-    A ceiling to compare with, and a low one: a person is scored against one reference less than a model is, which makes
-    the best match worse. The first references of all pictures are scored as one corpus, so are the second ones, and so
-    on; the result is the mean over as many corpora as the most references a picture has. A picture with fewer starts
-    again with its first. Pictures with one reference are left out.
+    The result is a low ceiling: a person is scored against one reference fewer than a model, which makes the best match
+    worse. The first references of all images form one corpus, the second ones another, and so on; the result is the
+    mean over the corpora, whose number is the largest number of references of an image. An image with fewer references
+    starts again with its first. Images with a single reference are left out.
 
     Args:
-        references: Of each picture.
+        references: The references of each image.
 
     Returns:
-        `bleu_1` to `bleu_4`, `cider_d`, `rouge_l`; empty if no picture has two references.
+        `bleu_1` to `bleu_4`, `cider_d`, `rouge_l`; empty if no image has two references.
 
     Example:
 
@@ -98,7 +98,7 @@ def human_agreement(references: Sequence[Sequence[Tokens]]) -> dict[str, float]:
 
 
 def _nearest_rows(train: np.ndarray, test: np.ndarray) -> np.ndarray:
-    """The training row with the highest cosine, `[m]`."""
+    """The training row with the highest cosine similarity to each test row, `[m]`."""
     best, found = np.full(len(test), -np.inf, np.float32), np.zeros(len(test), np.int64)
     for train_start, train_block in _directions(train, "training"):
         for test_start, test_block in _directions(test, "test"):
@@ -112,7 +112,7 @@ def _nearest_rows(train: np.ndarray, test: np.ndarray) -> np.ndarray:
 
 
 def _directions(features: np.ndarray, split: str) -> Iterator[tuple[int, np.ndarray]]:
-    """Blocks of rows with length 1, float32, each with the place of its first row."""
+    """Blocks of rows of unit length, float32, each with the index of its first row."""
     for start in range(0, len(features), BLOCK):
         block = np.asarray(features[start : start + BLOCK], np.float32)
         norms = np.linalg.norm(block, axis=1, keepdims=True)
@@ -127,7 +127,7 @@ def _directions(features: np.ndarray, split: str) -> Iterator[tuple[int, np.ndar
 
 
 def _most_central(row: int, captions: Sequence[Tokens]) -> Tokens:
-    """The caption that has the highest mean ROUGE-L against each of the others."""
+    """The caption with the highest mean ROUGE-L against the others."""
     if not captions:
         raise DataError(f"Training picture {row} (counted from 0) has no caption. Leave it out, or add one.")
     if len(captions) == 1:

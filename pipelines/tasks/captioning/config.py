@@ -95,7 +95,7 @@ class CaptioningModel(Section):
     from bottom either; none by default, since captions may name sides."""
     quarter_turns: bool = False
     """Rotates training images at random by multiples of 90 degrees, for captions that do not depend on what is upright;
-    off by default, since most do."""
+    off by default, since captions may name directions."""
     rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
     """Largest random rotation of a training image, in degrees each way; 0 leaves images as they are."""
     zoom: Rate = 0.0

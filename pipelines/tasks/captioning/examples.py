@@ -1,4 +1,4 @@
-"""Pictures with captions, as the stages take them: pictures are read when they are needed, batch by batch."""
+"""Splits of captioned images, which are read from storage batch by batch."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     Reader = Callable[[tf.Tensor], tuple[dict[str, tf.Tensor], tf.Tensor]]
 
 TOKENS = "tokens"
-DECODED = 8  # pictures of a batch at once
+DECODED = 8  # images of a batch that are decoded in parallel
 
 
 @dataclass(frozen=True)
 class CaptionedPictures:
-    """A split: pictures as they are stored, and their captions.
+    """A split: stored images and their captions.
 
-    `rows [n]` are those of the pictures; `tokens [n, captions, time]` int32 the captions that are learned from;
-    `references` all captions of each picture in words, as they are scored against; `texts` the same as they were given;
-    `side` the rows and columns that the model sees. `digests` are of the pixels of each picture, and `cache` is where
-    the features are kept that training reads instead of them, if their encoder never changes.
+    `rows [n]` selects the images; `tokens [n, captions, time]` int32 holds the captions to learn from; `references` all
+    captions of each image as words, to score against; `texts` the same captions as they were given; `side` the rows and
+    columns that the model reads. `digests` holds a hash of the pixels of each image. If the encoder never changes,
+    training reads features from `cache` instead of images.
     """
 
     order: ClassVar[Order] = "shuffled"
@@ -59,18 +59,18 @@ class CaptionedPictures:
 
     @property
     def names(self) -> list[str]:
-        """File names."""
+        """File names of the images."""
         return [self.pictures.names[row] for row in self.rows]
 
     @property
     def inputs(self) -> np.ndarray:
-        """Encoded pictures, an array of `bytes`."""
+        """Encoded images, an array of `bytes`."""
         contents = np.empty(len(self), object)
         contents[:] = [self.pictures.encoded(int(row)) for row in self.rows]
         return contents
 
     def pixels(self) -> np.ndarray:
-        """What the model sees of all pictures, `[n, rows, columns, 3]` uint8."""
+        """All images as the model reads them, `[n, rows, columns, 3]` uint8."""
         import tensorflow as tf
 
         from .picture_decoding import to_pixels
@@ -82,21 +82,21 @@ class CaptionedPictures:
 
     @property
     def labels(self) -> np.ndarray:
-        """The tokens."""
+        """The tokens of the captions."""
         return self.tokens
 
     def lengths(self) -> None:
-        """All have the same length."""
+        """None: all inputs have the same shape."""
 
     def preprocessed(self, preprocessor: keras.Model) -> Examples:
-        """The split as the trained part takes it."""
+        """The split as inputs of the trained part: pixels, or features from the cache."""
         decoded = DecodedPictures(self)
         if self.cache is None:
             return decoded
         return KeptFeatures(self.cache.features(decoded, self.digests), self.tokens)
 
     def reader(self) -> Reader:
-        """That of the decoded pictures."""
+        """The reader of the decoded images."""
         return DecodedPictures(self).reader()
 
 
@@ -115,23 +115,23 @@ class DecodedPictures:
 
     @property
     def inputs(self) -> np.ndarray:
-        """Pixels of all pictures."""
+        """Pixels of all images."""
         return self.stored.pixels()
 
     @property
     def labels(self) -> np.ndarray:
-        """The tokens."""
+        """The tokens of the captions."""
         return self.stored.tokens
 
     def lengths(self) -> None:
-        """All have the same length."""
+        """None: all inputs have the same shape."""
 
     def preprocessed(self, preprocessor: keras.Model) -> Examples:
-        """They are what the trained part takes."""
+        """The split itself, which is what the trained part takes."""
         return self
 
     def reader(self) -> Reader:
-        """Reads pictures from where they are stored, and decodes them."""
+        """A function that reads stored images and decodes them."""
         import tensorflow as tf
 
         from .picture_decoding import to_pixels
@@ -172,23 +172,23 @@ class KeptFeatures:
 
     @property
     def inputs(self) -> np.ndarray:
-        """The features of all pictures."""
+        """The features of all images."""
         return self.features
 
     @property
     def labels(self) -> np.ndarray:
-        """The tokens."""
+        """The tokens of the captions."""
         return self.tokens
 
     def lengths(self) -> None:
-        """All have the same length."""
+        """None: all inputs have the same shape."""
 
     def preprocessed(self, preprocessor: keras.Model) -> Examples:
-        """They are what the trained part takes."""
+        """The split itself, which is what the trained part takes."""
         return self
 
     def reader(self) -> Reader:
-        """Reads features from their file."""
+        """A function that reads features from their file."""
         import tensorflow as tf
 
         features, tokens = self.features, tf.constant(self.tokens)
@@ -206,7 +206,7 @@ class KeptFeatures:
 
 @dataclass(frozen=True)
 class CaptionData(Data):
-    """The splits. The names of the answers are the tokens of the vocabulary."""
+    """The three splits; `names` holds the tokens of the vocabulary."""
 
     train: CaptionedPictures
     validation: CaptionedPictures
@@ -215,4 +215,4 @@ class CaptionData(Data):
     kind: str
     """The source, such as `sample`."""
     vocabulary: Vocabulary
-    """Fitted on the training captions; id 0 is the bound, 1 any word that is not known."""
+    """Vocabulary of the training captions; id 0 bounds a caption, id 1 stands for any unknown word."""

@@ -1,7 +1,7 @@
-"""Features of pictures by an encoder that never changes: computed once, kept in a file, read row by row.
+"""Image features from an encoder that never changes: computed once, kept in a file, read row by row.
 
-A file is named by a hash over all that the features depend on: the pixels of the pictures in their order, the side at
-which they are seen, the encoder and its weights. Features are rounded to float16.
+The name of a file is a hash of everything that the features depend on: the pixels of the images in their order, the
+side to which they are resized, the encoder and its weights. Features are rounded to float16.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ if TYPE_CHECKING:
     from .config import CaptioningModel
 
 FEATURES = "features"
-FORMAT = 1  # of the files, and of how pictures are decoded and resized before the encoder
+FORMAT = 1  # version of the file format, and of how images are decoded and resized before the encoder
 BATCH = 64
-STALE = 3600  # seconds without a further batch after which a file that is not finished is taken for left by a kill
+STALE = 3600  # seconds without a new batch after which an unfinished file counts as left by a killed process
 
 
 def default_folder() -> Path:
-    """Where features are kept if nothing else is said (XDG Base Directory Specification)."""
+    """The default folder of features (XDG Base Directory Specification)."""
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "keras_recurrent" / "features"
 
 
 @dataclass(frozen=True)
 class FeatureCache:
-    """A folder of features, and the encoder that they are of.
+    """A folder of features, and the encoder that computes them.
 
     Attributes:
-        folder: Of the files.
+        folder: Folder of the files.
         model: The section `model` of a configuration.
         side: Pixels of each side of the images.
     """
@@ -55,14 +55,14 @@ class FeatureCache:
     side: int
 
     def features(self, pictures: Examples, digests: tuple[str, ...]) -> np.ndarray:
-        """The features of some pictures, `[n, rows, columns, channels]` float16, mapped from their file.
+        """The features of some images, `[n, rows, columns, channels]` float16, memory-mapped from their file.
 
         Args:
-            pictures: Images under the name `image`, decoded.
-            digests: Of the pixels of each.
+            pictures: Decoded images, under the name `image`.
+            digests: Hash of the pixels of each image.
 
         Raises:
-            DataError: If the file of weights is missing or unusable, or a feature is no number of float16.
+            DataError: If the file of weights is missing or unusable, or if float16 can't hold a feature.
             PipelineError: If the folder can't be written.
         """
         path = self.path(digests)
@@ -75,7 +75,7 @@ class FeatureCache:
         return kept
 
     def path(self, digests: tuple[str, ...]) -> Path:
-        """The file of the features of pictures with these digests."""
+        """The file with the features of images with these digests."""
         weights = applications.weights_file(self.model, self.side)
         assert weights is not None, "the features of random weights are not kept"
         about = [FORMAT, self.model.encoder, applications.digest(weights), self.side, digests]
@@ -83,13 +83,13 @@ class FeatureCache:
         return self.folder / f"{name}.npy"
 
     def _write(self, path: Path, pictures: Examples) -> None:
-        """Computes all features, a batch at a time, into a file that is whole or not there."""
+        """Computes all features batch by batch, into a file that is complete or absent."""
         from .image_encoder import image_encoder
 
         encoder = image_encoder(self.model, self.side)
         shape = (len(pictures), *encoder.output_shape[1:])
         header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.float16)), "fortran_order": False, "shape": shape}
-        own = path.with_name(f"{path.stem}.{uuid.uuid4().hex}.npy")  # another process may compute the same
+        own = path.with_name(f"{path.stem}.{uuid.uuid4().hex}.npy")  # another process may compute the same features
         try:
             _remove_stale(path)
             with files.whole(own) as temporary, temporary.open("wb") as stream:
@@ -104,7 +104,7 @@ class FeatureCache:
 
 
 def _remove_stale(path: Path) -> None:
-    """Removes what killed processes left of the same features; another that lives still writes to its own."""
+    """Removes files of the same features that killed processes left; a live process still writes to its own."""
     for left in path.parent.glob(f"*{path.stem}.*.npy"):
         with contextlib.suppress(FileNotFoundError):
             if time.time() - left.stat().st_mtime > STALE:
@@ -112,7 +112,7 @@ def _remove_stale(path: Path) -> None:
 
 
 def _computed(encoder: keras.Model, pictures: Examples) -> Iterator[np.ndarray]:
-    """Features `[batch, rows, columns, channels]` float16, in the order of the pictures."""
+    """Batches of features `[batch, rows, columns, channels]` float16, in the order of the images."""
     import tensorflow as tf
 
     from ...stages.data import evaluation_batches
@@ -130,7 +130,7 @@ def _computed(encoder: keras.Model, pictures: Examples) -> Iterator[np.ndarray]:
 
 
 def _opened(path: Path, count: int) -> np.ndarray | None:
-    """The features of so many pictures in a file, mapped; None if it is not there or damaged."""
+    """Memory-maps the features of `count` images; None if the file is missing or damaged."""
     try:
         features = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):

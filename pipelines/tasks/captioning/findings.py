@@ -1,4 +1,4 @@
-"""What a captioner wrote of the test pictures: a table of all, a page of the best and the worst."""
+"""The captions of the test images: a table of all of them, and a page of the best and the worst."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def examine(
     """The table of predictions, and the page.
 
     Args:
-        run: Of the model.
-        data: Its splits.
-        answers: The model's, for the test split.
-        captions: The same in words.
-        scores: CIDEr-D of each.
+        run: The run of the model.
+        data: The splits.
+        answers: The model's answers for the test split.
+        captions: The same answers as words.
+        scores: CIDEr-D of each caption.
     """
     table = pd.DataFrame(
         {
@@ -53,7 +53,7 @@ def examine(
 
 
 def best(of_beam: np.ndarray) -> np.ndarray:
-    """Tokens `[n, time]`, or scores `[n]`, of the best caption of each picture; a greedy search gives no other."""
+    """Tokens `[n, time]`, or scores `[n]`, of the best caption of each image; a greedy search gives only this one."""
     of_one = 1 if of_beam.dtype.kind == "f" else 2
     return of_beam if of_beam.ndim == of_one else of_beam[:, 0]
 
@@ -61,7 +61,7 @@ def best(of_beam: np.ndarray) -> np.ndarray:
 def illustrated(
     run: Run[CaptioningConfig, CaptionData], split: CaptionedPictures, tokens: np.ndarray, scores: np.ndarray
 ) -> list[Example]:
-    """Pictures with all that the page tells of them."""
+    """Images with everything that the page shows about them."""
     from .picture_features import views
 
     images = split.pixels()

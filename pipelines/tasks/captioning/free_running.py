@@ -1,4 +1,4 @@
-"""Scores what a decoder of captions writes by itself while it is trained on captions that are given."""
+"""Scores the captions that a decoder writes by itself, while training feeds it given captions."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .search import CaptionSearch
 
 
 class ScoreFreely(keras.callbacks.Callback):
-    """Writes greedily after each epoch, and adds the score of that to the epoch's others.
+    """Writes captions greedily after each epoch, and adds their score to the logs of the epoch.
 
-    Must stand before the callbacks that read the score.
+    It must precede the callbacks that read the score.
 
     Args:
-        name: Of the score.
-        batches: Inputs of the model that is trained, and its targets; of the inputs it takes all but `tokens`.
-        score: From tokens `[n, time]`, in the order of the batches, to a number.
+        name: Name of the score.
+        batches: Inputs and targets of the trained model; the callback reads every input but `tokens`.
+        score: Function from tokens `[n, time]`, in the order of the batches, to a number.
     """
 
     def __init__(self, name: str, batches: tf.data.Dataset, score: Callable[[np.ndarray], float]) -> None:
@@ -29,7 +29,7 @@ class ScoreFreely(keras.callbacks.Callback):
         self.name, self.batches, self.score = name, batches, score
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Puts a search behind what the decoder looks at; the weights are those that are trained."""
+        """Builds a search on the decoder's features; it shares the weights in training."""
         decoder = self.model.get_layer(DECODER)
         features, tokens = decoder.input
         seen = {name: each for name, each in self.model.input.items() if name != "tokens"}
@@ -38,6 +38,6 @@ class ScoreFreely(keras.callbacks.Callback):
         self.writer.jit_compile = self.model.jit_compile
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
-        """Writes and scores."""
+        """Writes and scores the captions."""
         found = [self.writer.predict_on_batch({name: x[name] for name in self.writer.input}) for x, _ in self.batches]
         logs[self.name] = self.score(np.concatenate([np.asarray(each["tokens"]) for each in found]))

@@ -1,4 +1,4 @@
-"""Encoders of images: what a decoder of captions looks at, a map of features.
+"""Image encoders, which compute the feature map that the caption decoder reads.
 
 A residual network that is trained from scratch, with pre-activation blocks (He et al. 2016, Identity Mappings in Deep
 Residual Networks, arXiv 1603.05027), or one of `keras.applications`.
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 ENCODER, STEM = "image_encoder", 32
 ERASED = (0.01, 0.15)
-"""Share of an image that a rectangle takes which is erased, at least and at most."""
+"""Smallest and largest share of an image that an erased rectangle covers."""
 
 
 def image_encoder(model: CaptioningModel, side: int) -> keras.Model:
-    """From an image, `[batch, side, side, 3]` uint8, to the map of its features; in training it is changed at random.
+    """Builds the encoder: images `[batch, side, side, 3]` uint8 in, feature maps out, with augmentation in training.
 
-    One of `keras.applications` has the weights of its file, and no trainable ones if it stays frozen.
+    A network of `keras.applications` takes the weights of its file; a frozen one has no trainable weights.
 
     Args:
         model: The section `model` of a configuration.
         side: Pixels of each side.
 
     Raises:
-        DataError: If there is no file of weights, or it holds others.
+        DataError: If the file of weights is missing, or holds the weights of another network.
     """
     image = keras.Input((side, side, 3), dtype="uint8", name="image")
     x = keras.layers.Rescaling(1 / 127.5, -1, dtype="float32", name="scaled")(image)
@@ -50,7 +50,7 @@ def image_encoder(model: CaptioningModel, side: int) -> keras.Model:
 
 
 def augmentation(model: CaptioningModel) -> list[keras.layers.Layer]:
-    """Random changes of images that are scaled to -1..1, in training alone; beyond the border they are mirrored."""
+    """The augmentation layers for images in -1..1, active in training alone; images are mirrored beyond the border."""
     precise: dict[str, Any] = {"dtype": "float32"}
     place: dict[str, Any] = {name: getattr(model, name) for name in PLACE}
     chosen = [
@@ -64,16 +64,16 @@ def augmentation(model: CaptioningModel) -> list[keras.layers.Layer]:
 def residual_features(
     image: keras.KerasTensor, widths: tuple[int, ...], blocks: int, pooled: bool
 ) -> keras.KerasTensor:
-    """The map of a residual network, `[batch, rows, columns, widths[-1]]`.
+    """The feature map of a residual network, `[batch, rows, columns, widths[-1]]`.
 
     Args:
         image: `[batch, rows, columns, 3]`, scaled to -1..1.
-        widths: Channels of each stage; every stage but the first halves both sides.
-        blocks: Residual blocks in each stage.
+        widths: Number of channels in each stage; every stage but the first halves both sides.
+        blocks: Number of residual blocks in each stage.
         pooled: Whether pooling halves both sides, as the convolution before it does.
     """
     x = _convolution(STEM, 5, 2)(image)
-    if pooled:  # not activated before, since the first block begins with that
+    if pooled:  # no activation here, since the first block begins with one
         x = keras.layers.MaxPooling2D(3, 2, padding="same")(x)
     for stage, width in enumerate(widths):
         for block in range(blocks):
@@ -82,7 +82,7 @@ def residual_features(
 
 
 def _block(x: keras.KerasTensor, width: int, stride: int) -> keras.KerasTensor:
-    """x + F(x), in which F is two convolutions, each behind a normalisation and a rectifier."""
+    """x + F(x), where F is two convolutions, each after batch normalization and a ReLU."""
     y = _activated(x)
     shortcut = x if stride == 1 and x.shape[-1] == width else _convolution(width, 1)(_every(stride, y))
     y = _activated(_convolution(width, 3, stride)(y))
@@ -90,8 +90,8 @@ def _block(x: keras.KerasTensor, width: int, stride: int) -> keras.KerasTensor:
 
 
 def _every(stride: int, x: keras.KerasTensor) -> keras.KerasTensor:
-    """Each second place of a map. A convolution of one place with that stride does the same, but the gradient of one
-    with fewer than 16 channels ends the process on some CPUs (oneDNN in TensorFlow 2.21).
+    """Every second place of a map. A 1 x 1 convolution with that stride does the same, but with fewer than 16 channels
+    its gradient ends the process on some CPUs (oneDNN in TensorFlow 2.21).
     """
     return keras.layers.MaxPooling2D(1, stride)(x) if stride > 1 else x
 

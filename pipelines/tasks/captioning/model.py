@@ -1,8 +1,8 @@
-"""The decoder of captions: a recurrent network that reads an image first, then word after word, and names the next.
+"""The caption decoder: a recurrent network that reads an image, then word after word, and predicts the next word.
 
-As in Show and Tell (Vinyals et al. 2015, arXiv 1411.4555) or, with attention, Show, Attend and Tell (Xu et al. 2015,
-arXiv 1502.03044), whose states begin here as those of Show and Tell do: any cell can read the mean feature as if it
-were the first word. Token 0 bounds a caption: it stands before the first word and after the last one.
+It follows Show and Tell (Vinyals et al. 2015, arXiv 1411.4555) or, with attention, Show, Attend and Tell (Xu et al.
+2015, arXiv 1502.03044). In both cases the states begin as in Show and Tell, since any cell can read the mean feature as
+if it were the first word. Token 0 bounds a caption: it stands before the first word and after the last one.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ DECODER = "decoder"
 
 @keras.saving.register_keras_serializable("keras_recurrent")
 class CaptionDecoder(keras.layers.Layer):
-    """Names each next word of a caption, from the image and the words before it.
+    """Predicts each next word of a caption from the image and the words before it.
 
-    With `F [places, channels]` the map of features, `f` its mean over the places, `E` the embedding, `y` the words::
+    Let `F [places, channels]` be the feature map, `f` its mean over the places, `E` the embedding, `y` the words::
 
         h_0, s_0 = cell([W_f f + b_f, 0], 0)
         e_ti = v . tanh(W_a F_i + U_a h_t-1 + b_a);  alpha_t = softmax(e_t)           (Bahdanau et al. 2015)
@@ -43,22 +43,21 @@ class CaptionDecoder(keras.layers.Layer):
         h_t, s_t = cell([E y_t-1, z_t], s_t-1)
         logits_t = E' (E y_t-1 + W_h h_t + W_z z_t) + b                               (tied; else L (...) + b)
 
-    Without attention there is no z, and nothing beside W_f f + b_f.
+    Without attention, z vanishes, and the first input is W_f f + b_f alone.
 
     Args:
-        vocabulary: How many tokens there are.
+        vocabulary: Number of tokens.
         cell: Name of the cell.
-        units: Of the cell.
-        embedding: Size of the vector of a word.
-        attention: Units of the attention; None looks at the image once, before the first word.
-        dropout: Rate on the features, on the vectors of the words and before the logits.
-        tied: Whether the words are named by the vectors that they are read by (Press, Wolf 2017, arXiv 1608.05859).
-        scheduled_sampling: Share of the words that the network reads as it would have named them itself, in training
-            (Bengio et al. 2015, arXiv 1506.03099), named for all time steps at once (Duckworth et al. 2019, arXiv
-            1906.04331).
+        units: Number of units of the cell.
+        embedding: Size of the embedding.
+        attention: Number of units of the attention; None reads the image once, before the first word.
+        dropout: Dropout rate on the features, on the embeddings and before the logits.
+        tied: Whether the output layer shares the embedding (Press & Wolf 2017, arXiv 1608.05859).
+        scheduled_sampling: Share of the input words that training replaces by the network's own predictions (Bengio et
+            al. 2015, arXiv 1506.03099), made for all time steps at once (Duckworth et al. 2019, arXiv 1906.04331).
         penalty: Weight of the doubly stochastic penalty, the mean over the places of (1 - sum_t alpha_ti)^2 (Xu et al.
             2015, equation 14, where it is their sum).
-        word_loss: Weight of a second task in training, that of the function `word_loss`.
+        word_loss: Weight of a second training loss, which the function `word_loss` computes.
         cell_options: Further arguments of the cell, by name.
 
     Call arguments:
@@ -66,7 +65,7 @@ class CaptionDecoder(keras.layers.Layer):
         tokens: `[batch, captions, time]` int32, the words of several captions of each image.
 
     Returns:
-        Logits `[batch, captions, time, vocabulary]`: those at `t` name the token at `t`, from those before.
+        Logits `[batch, captions, time, vocabulary]`: at `t`, they predict the token at `t` from the tokens before it.
     """
 
     def __init__(
@@ -116,7 +115,7 @@ class CaptionDecoder(keras.layers.Layer):
             self.gate = keras.layers.Dense(1, activation="sigmoid", name="gate", **same)
             self.of_context = keras.layers.Dense(embedding, use_bias=False, name="of_context", **same)
         else:
-            self.recurrent = recurrent  # the cell stays the decoder's own, under whose name files keep its weights
+            self.recurrent = recurrent  # the cell stays an attribute, whose name identifies its weights in files
         self.word_loss = word_loss
         if word_loss:
             self.of_words = keras.layers.Dense(vocabulary, name="of_words", **same)
@@ -124,7 +123,7 @@ class CaptionDecoder(keras.layers.Layer):
             self.to_logits = keras.layers.Dense(vocabulary, use_bias=False, name="to_logits", **same)
 
     def build(self, features_shape: tuple, tokens_shape: tuple) -> None:
-        """Makes the weights; all depends on the channels of the features alone."""
+        """Creates the weights, whose shapes depend on the channels of the features alone."""
         self.channels = features_shape[-1]
         embedding = self.settings["embedding"]
         self.embedding.build((None,))
@@ -144,10 +143,10 @@ class CaptionDecoder(keras.layers.Layer):
         self.bias = self.add_weight(shape=(self.vocabulary,), initializer="zeros", name="bias")
 
     def begin(self, features: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """What is known of an image before the first word, as `sequences.decoder.Decoder` says.
+        """The states and the memory before the first word, as `sequences.decoder.Decoder` specifies.
 
-        The states are the output after the mean feature, and those of the cell; the memory is the features and their
-        keys by place, `[batch, places, ...]`, and empty without attention.
+        The states are the output after the mean feature and the states of the cell; the memory holds the features and
+        their keys for each place, `[batch, places, ...]`, and is empty without attention.
         """
         _, height, width, _ = features.shape
         places = ops.reshape(features, (-1, height * width, self.channels))
@@ -158,20 +157,20 @@ class CaptionDecoder(keras.layers.Layer):
         return [h, *keras.tree.flatten(states)], [places, self.of_places(places)] if self.attention else []
 
     def step(self, tokens: Tensor, states: list[Tensor], memory: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """Reads one word, as `sequences.decoder.Decoder` says."""
+        """Reads one word, as `sequences.decoder.Decoder` specifies."""
         x = self.embedding(tokens)
         (h, *seen), states = self._advance(x, states, memory)
         return self._logits(x, h, seen), states
 
     def _advance(self, x: Tensor, states: list[Tensor], memory: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        """One time step: the output, with attention what was seen and where, `[rows, ...]`; and the new states."""
+        """One time step: the output, with attention its context and weights, `[rows, ...]`; and the new states."""
         last, *states = states
         seen = self._attend(last, *memory) if self.attention else []
         h, states = self.cell(ops.concatenate([x, *seen[:1]], axis=-1), states)
         return [h, *seen], [h, *keras.tree.flatten(states)]
 
     def _attend(self, h: Tensor, places: Tensor, keys: Tensor) -> list[Tensor]:
-        """The gated mean of the places, `[rows, channels]`, and their weights, `[rows, places]`."""
+        """The gated mean of the features, `[rows, channels]`, and its weights, `[rows, places]`."""
         e = self.to_energy(ops.tanh(keys + ops.expand_dims(self.of_last(h), 1)))
         alpha = ops.softmax(ops.squeeze(e, -1), axis=1)
         z = ops.squeeze(ops.matmul(ops.expand_dims(alpha, 1), places), 1)
@@ -190,7 +189,7 @@ class CaptionDecoder(keras.layers.Layer):
         return ops.cast(named, "float32") + ops.cast(self.bias, "float32")
 
     def call(self, features: Tensor, tokens: Tensor, training: bool = False) -> Tensor:
-        """Reads several captions of each image, and names each word from those before it."""
+        """Reads several captions of each image, and predicts each word from those before it."""
         captions, length = ops.shape(tokens)[1], tokens.shape[2]
         features = self.dropout(features, training=training)
         states, memory = ([ops.repeat(each, captions, axis=0) for each in kept] for kept in self.begin(features))
@@ -206,14 +205,14 @@ class CaptionDecoder(keras.layers.Layer):
         return ops.reshape(logits, (-1, captions, length, self.vocabulary))
 
     def views(self, features: Tensor, tokens: Tensor) -> Tensor:
-        """Where the attention was before each token of one caption of each image, `[batch, time, rows, columns]`."""
+        """The attention before each token of one caption of each image, `[batch, time, rows, columns]`."""
         states, memory = self.begin(features)
         before = ops.pad(tokens[:, :-1], [[0, 0], [1, 0]], constant_values=BOUND)
         _, alphas = self._named(before, states, memory)
         return ops.reshape(alphas, (*tokens.shape, *features.shape[1:3]))
 
     def _named(self, before: Tensor, states: list, memory: list, training: bool = False) -> tuple[Tensor, Tensor]:
-        """Logits `[rows, time, vocabulary]`, and with attention its weights `[rows, time, places]`."""
+        """Logits `[rows, time, vocabulary]`, and the attention weights `[rows, time, places]` or None."""
         x = self.dropout(self.embedding(before), training=training)
         if not self.attention:
             return self._logits(x, self.recurrent(x, initial_state=states[1:], training=training), [], training), None
@@ -222,7 +221,7 @@ class CaptionDecoder(keras.layers.Layer):
         return self._logits(x, h, seen, training), seen[1]
 
     def _partly_own(self, before: Tensor, logits: Tensor) -> Tensor:
-        """The words that are read, some replaced by those that were named in their places."""
+        """The input words, some replaced by the predictions for their places."""
         own = ops.cast(ops.argmax(logits[:, :-1], axis=-1), before.dtype)
         own = ops.pad(own, [[0, 0], [1, 0]], constant_values=BOUND)
         replaced = keras.random.uniform(ops.shape(before), seed=self.seeds) < self.scheduled_sampling
@@ -240,17 +239,17 @@ class CaptionDecoder(keras.layers.Layer):
 def caption_model(
     model: CaptioningModel, vocabulary: int, side: int, length: int, precision: str, steps: int = 0
 ) -> keras.Model:
-    """What is trained: `image` and `tokens` in, logits `[batch, captions, length, vocabulary]` out.
+    """Builds the trained model: `image` and `tokens` in, logits `[batch, captions, length, vocabulary]` out.
 
-    Behind an encoder whose features are kept, the images' `features` instead of them.
+    If the features of the images are kept, the input `features` replaces `image`.
 
     Args:
         model: The section `model` of a configuration.
-        vocabulary: How many tokens there are.
+        vocabulary: Number of tokens.
         side: Pixels of each side of the images.
-        length: Of each caption, a bound at its end included.
-        precision: Such as `float32`.
-        steps: Of an epoch, by which an encoder waits that learns from a later epoch on.
+        length: Number of tokens of each caption, including the bound at its end.
+        precision: Dtype policy, such as `float32`.
+        steps: Number of steps in an epoch, which counts the wait of an encoder that learns from a later epoch on.
     """
     tokens = keras.Input((None, length), dtype="int32", name="tokens")
     with in_precision(precision):
@@ -281,7 +280,7 @@ def caption_model(
 
 @contextlib.contextmanager
 def in_precision(precision: str) -> Iterator[None]:
-    """Within this context layers are made in a precision."""
+    """A context in which layers take a given dtype policy."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
@@ -291,12 +290,12 @@ def in_precision(precision: str) -> Iterator[None]:
 
 
 def drawn(tokens: Tensor, count: int, seed: Tensor) -> Tensor:
-    """Some captions of each image, `[batch, count, time]`, empty rows only where it has not so many.
+    """Draws captions of each image, `[batch, count, time]`, with empty rows only where an image has too few.
 
     Args:
         tokens: `[batch, captions, time]`.
-        count: How many to draw.
-        seed: `[2]` integers.
+        count: Number of captions to draw for each image.
+        seed: `[2]` integers, for the stateless generator.
     """
     import tensorflow as tf
 
@@ -307,19 +306,19 @@ def drawn(tokens: Tensor, count: int, seed: Tensor) -> Tensor:
 def is_caption(words: Tensor) -> Tensor:
     """1 for every word of captions `[..., time]` and for the bound after the last one, float32.
 
-    An empty row, which fills up the captions of an image that has fewer, is 0 throughout.
+    An empty row, which pads the captions of an image that has fewer, is 0 throughout.
     """
     real = ops.cast(words != BOUND, "float32")
     return ops.maximum(real, ops.pad(real[..., :-1], [*[[0, 0]] * (len(words.shape) - 1), [1, 0]]))
 
 
 def word_loss(logits: Tensor, tokens: Tensor) -> Tensor:
-    """Cross-entropy of which words stand in the captions of an image, in nats a word; the mean over the images.
+    """Cross-entropy of the words that occur in the captions of an image, in nats per word; the mean over the images.
 
-    The target of a word is the share of the captions that it stands in, those of the bound and the unknown one are 0.
+    The target of a word is the share of the captions that hold it; the targets of the bound and the unknown word are 0.
 
     Args:
-        logits: Of each word, `[batch, vocabulary]`.
+        logits: Logit of each word, `[batch, vocabulary]`.
         tokens: `[batch, captions, time]`.
     """
     z = ops.cast(logits, "float32")

@@ -1,4 +1,4 @@
-"""The best and the worst captions of a test split, as an HTML page that needs nothing beside it."""
+"""The best and the worst captions of a test split, as a self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from ...stages import pages
 from . import attention_maps
 
 PICTURE, SMALL = 256, 96
-"""The longer side of a picture, at most, and of the small ones with the attention over them, in pixels."""
+"""Largest length of the longer side of an image, and of the small images with attention, in pixels."""
 QUALITY = 80
-"""Of JPEG."""
+"""JPEG quality."""
 TEMPLATE = Path(__file__).with_name("captions.html.jinja")
 
 
 @dataclass(frozen=True)
 class Example:
-    """A picture, what the model says of it, and what people said.
+    """An image, its caption from the model, and the captions that people wrote.
 
     Attributes:
-        name: Of the picture's file.
+        name: Name of the image file.
         image: uint8 `[height, width, 3]`.
-        caption: The model's, as it is shown.
-        words: Those of the model, one for each map of weights.
-        weights: The attention of each word `[words, rows, columns]`, or None of a model without.
-        references: What people said of the picture.
+        caption: The model's caption, as the page shows it.
+        words: The words of the model's caption, one for each map of weights.
+        weights: The attention of each word, `[words, rows, columns]`; None for a model without attention.
+        references: The captions that people wrote.
         score: CIDEr-D of the caption.
     """
 
@@ -47,12 +47,12 @@ class Example:
 
 
 def page(best: Sequence[Example], worst: Sequence[Example], title: str) -> str:
-    """Pictures with captions, scores, references and, of a model that has it, the attention of each word.
+    """Renders images with captions, scores, references and, if the model has it, the attention of each word.
 
     Args:
-        best: Those with the highest scores, in the order of the page.
-        worst: Those with the lowest.
-        title: Of the page.
+        best: The examples with the highest scores, in the order of the page.
+        worst: The examples with the lowest scores.
+        title: Title of the page.
     """
     return pages.page(
         TEMPLATE,
@@ -67,12 +67,12 @@ def page(best: Sequence[Example], worst: Sequence[Example], title: str) -> str:
 
 
 def _attends(example: Example) -> bool:
-    """Whether there is attention to show: of a model with it, for a caption with words."""
+    """Whether the example has attention to show: a model with attention, and a caption with words."""
     return example.weights is not None and bool(example.words)
 
 
 def _entry(example: Example) -> dict[str, Any]:
-    """What the template shows of an example: pictures as data URIs; `looks` holds each word with where it looked."""
+    """The template's values for an example: images as data URIs; `looks` pairs each word with its attention."""
     entry = {
         "name": example.name,
         "picture": _uri(attention_maps.shrunk(example.image, PICTURE)),
@@ -92,7 +92,7 @@ def _entry(example: Example) -> dict[str, Any]:
 
 
 def _uri(image: np.ndarray) -> str:
-    """A picture as a JPEG inside a `data:` URI."""
+    """Encodes an image as a JPEG in a `data:` URI."""
     data = io.BytesIO()
     Image.fromarray(image).save(data, format="JPEG", quality=QUALITY)
     return f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode('ascii')}"

@@ -1,4 +1,4 @@
-"""Encoded pictures as pixels, in TensorFlow: the same in training, in evaluation and in the SavedModel."""
+"""Image decoding in TensorFlow, the same in training, in evaluation and in the SavedModel."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import keras
 import tensorflow as tf
 
 PIXELS = 2**19
-"""Of pictures whose captions or features are found together: large ones need no more memory than small ones."""
+"""Largest number of pixels in a prediction batch, so that large images need no more memory than small ones."""
 
 
 def pictures_together(side: tuple[int, int]) -> int:
-    """How many pictures of so many rows and columns a model sees together.
+    """Number of images of the given rows and columns in a prediction batch.
 
     >>> [pictures_together((side, side)) for side in (64, 128, 224, 1024)]
     [128, 32, 10, 1]
@@ -21,9 +21,9 @@ def pictures_together(side: tuple[int, int]) -> int:
 
 
 def to_pixels(content: tf.Tensor, side: tuple[int, int]) -> tf.Tensor:
-    """One JPEG or PNG, a scalar string, as `[rows, columns, 3]` uint8; gray ones become RGB.
+    """Decodes one JPEG or PNG, a scalar string, to `[rows, columns, 3]` uint8; gray images become RGB.
 
-    A picture of another size is resized, bilinearly with antialiasing; its proportions change.
+    An image of another size is resized bilinearly with antialiasing, which may change its aspect ratio.
     """
     pixels = tf.io.decode_image(content, channels=3, expand_animations=False)
     pixels = tf.cond(
@@ -37,23 +37,23 @@ def to_pixels(content: tf.Tensor, side: tuple[int, int]) -> tf.Tensor:
 
 @keras.saving.register_keras_serializable("keras_recurrent")
 class DecodePictures(keras.layers.Layer):
-    """Encoded pictures `[batch]`, strings, as `[batch, rows, columns, 3]` uint8.
+    """Decodes images, strings `[batch]`, to `[batch, rows, columns, 3]` uint8.
 
     Args:
-        side: Rows and columns.
+        side: Rows and columns of the result.
     """
 
     def __init__(self, side: tuple[int, int], **options: Any) -> None:
         super().__init__(**options)
-        rows, columns = side  # a list, where it was saved
+        rows, columns = side  # a list when loaded from a saved model
         self.side = rows, columns
 
     def call(self, contents: tf.Tensor) -> tf.Tensor:
-        """Decodes one after the other."""
+        """Decodes the images one after the other."""
         return tf.map_fn(lambda each: to_pixels(each, self.side), contents, fn_output_signature=tf.uint8)
 
     def compute_output_spec(self, contents: keras.KerasTensor) -> keras.KerasTensor:
-        """Pixels, not floats."""
+        """The symbolic output: uint8 pixels."""
         return keras.KerasTensor((contents.shape[0], *self.side, 3), "uint8")
 
     def get_config(self) -> dict[str, Any]:

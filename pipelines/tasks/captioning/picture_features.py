@@ -1,4 +1,4 @@
-"""What the trained encoder sees in pictures, batch by batch."""
+"""Features and attention of a trained captioner for images."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .search import SEARCH
 
 
 def features(model: keras.Model, split: CaptionedPictures) -> np.ndarray:
-    """The mean features of each picture, `[n, channels]`.
+    """The mean features of each image, `[n, channels]`, computed batch by batch.
 
     Args:
-        model: Of a run: from encoded pictures to captions.
-        split: Some pictures.
+        model: The model of a run, from encoded images to captions.
+        split: The images.
     """
     encoder = halves(model)[1].get_layer(ENCODER)
     batches = evaluation_batches(split, pictures_together(split.side))
@@ -26,10 +26,10 @@ def features(model: keras.Model, split: CaptionedPictures) -> np.ndarray:
 
 
 def views(model: keras.Model, images: np.ndarray, tokens: np.ndarray) -> np.ndarray | None:
-    """Where the decoder looked before each word, `[n, time, rows, columns]`; None if it has no attention.
+    """The decoder's attention before each word, `[n, time, rows, columns]`; None if it has no attention.
 
     Args:
-        model: Of a run.
+        model: The model of a run.
         images: `[n, rows, columns, 3]` uint8.
         tokens: The captions, `[n, time]` int32.
     """

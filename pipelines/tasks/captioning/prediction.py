@@ -1,4 +1,4 @@
-"""`predict` for pictures: files and folders of them in, captions out."""
+"""The `predict` command for images: files and folders in, captions out."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def predict(
     quiet: prediction.Quiet = False,
     as_json: prediction.Json = False,
 ) -> None:
-    """Write captions of pictures; the score is the logarithm of a caption's probability, after the length penalty, or
-    the agreement with the other captions of the beam, if they are compared by that.
+    """Write captions of images. The score is the log probability of a caption, after the length penalty, or its
+    agreement with the other captions of the beam if the beam is compared by consensus.
     """
     run: Run[CaptioningConfig, CaptionData] = context.obj
     console = progress(quiet)
@@ -73,10 +73,10 @@ def predict(
 
 
 def listed(paths: list[Path]) -> list[Path]:
-    """Picture files, those of folders in the order of their names, without hidden ones.
+    """Lists image files; a folder adds its image files in the order of their names, without hidden ones.
 
     Raises:
-        DataError: If there is no such file or folder, or a folder holds no picture.
+        DataError: If a file or folder does not exist, or a folder holds no image.
     """
     found: list[Path] = []
     for path in paths:
@@ -109,10 +109,10 @@ def searched(
     seed: int,
     best_of: int,
 ) -> Search:
-    """The search that was asked for, by default that of the run.
+    """The search that the options ask for; by default the search of the run.
 
     Raises:
-        UsageError: If options do not go together.
+        UsageError: If options contradict each other.
     """
     from .search import Search
 
@@ -130,7 +130,7 @@ def searched(
 
 
 def answered(run: Run[CaptioningConfig, CaptionData], search: Search, contents: np.ndarray) -> dict[str, np.ndarray]:
-    """Tokens and scores for encoded pictures."""
+    """Tokens and scores for encoded images."""
     from .task import otherwise
 
     return otherwise(run, search, contents)
@@ -139,7 +139,7 @@ def answered(run: Run[CaptioningConfig, CaptionData], search: Search, contents: 
 def table(
     run: Run[CaptioningConfig, CaptionData], files: list[Path], answers: dict[str, np.ndarray], best_of: int
 ) -> pd.DataFrame:
-    """A row for each caption: `picture`, `caption`, `score`, and `rank` if there are several of one picture."""
+    """A row for each caption: `picture`, `caption`, `score`, and `rank` if an image has several captions."""
     tokens, scores = answers["tokens"], answers["scores"]
     if tokens.ndim == 2:
         tokens, scores = tokens[:, None], scores[:, None]
@@ -158,7 +158,7 @@ def table(
 
 
 def draw(run: Run[CaptioningConfig, CaptionData], contents: np.ndarray, tokens: np.ndarray, path: Path) -> None:
-    """Writes a picture of one picture, and where the model looked at each word of its caption."""
+    """Writes a figure of one image and the attention at each word of its caption."""
     import tensorflow as tf
 
     from ...stages import plots

@@ -1,4 +1,4 @@
-"""Encoders of `keras.applications` as layers: the scaling of their inputs, the network, and a wait before it learns."""
+"""Encoders of `keras.applications` as layers: scaling of the inputs, the network, and a delay before it learns."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from keras import ops
 from ...core.errors import DataError, first_line
 from .applications import Scaling
 
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of the colours of ImageNet, RGB in 0..1
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # statistics of ImageNet's RGB colours in 0..1
 MEAN_BGR = (103.939, 116.779, 123.68)  # in 0..255
 
 
 @keras.saving.register_keras_serializable("keras_recurrent")
 class ScaleColours(keras.layers.Layer):
-    """Images in -1..1, as augmentation leaves them, scaled as an application wants them.
+    """Scales images from -1..1, the range after augmentation, to the range that an application expects.
 
     Args:
-        scaling: As `Application` tells it.
+        scaling: The scaling, as `applications.Application` names it.
     """
 
     def __init__(self, scaling: Scaling, **options: Any) -> None:
@@ -28,7 +28,7 @@ class ScaleColours(keras.layers.Layer):
         self.scaling = scaling
 
     def call(self, image: keras.KerasTensor) -> keras.KerasTensor:
-        """`[batch, rows, columns, 3]` as before."""
+        """Scales images `[batch, rows, columns, 3]` and keeps their shape."""
         match self.scaling:
             case "tf":
                 return image
@@ -40,7 +40,7 @@ class ScaleColours(keras.layers.Layer):
         return (image + 1) * 127.5
 
     def compute_output_shape(self, shape: tuple) -> tuple:
-        """The same."""
+        """The shape of the input."""
         return shape
 
     def get_config(self) -> dict[str, Any]:
@@ -52,16 +52,16 @@ class ScaleColours(keras.layers.Layer):
 class Application(keras.layers.Layer):
     """A network of `keras.applications` without its top.
 
-    With given weights it always works as in inference, also while it is trained: its batch normalisation keeps the
-    statistics that belong to them, and nothing is dropped.
+    With given weights it always runs in inference mode, even in training: its batch normalization keeps the statistics
+    that belong to the weights, and dropout is off.
 
     Args:
         application: Name of the function of `keras.applications`.
         side: Pixels of each side of the images.
-        given: Whether its weights are given; else it is trained from scratch, its statistics with it.
+        given: Whether its weights are given; otherwise it is trained from scratch, including its statistics.
 
     Call arguments:
-        image: `[batch, side, side, 3]`, scaled as the application wants it.
+        image: `[batch, side, side, 3]`, scaled as the application expects.
 
     Returns:
         Features `[batch, rows, columns, channels]`.
@@ -80,14 +80,14 @@ class Application(keras.layers.Layer):
             keras.config.set_dtype_policy(before)
 
     def build(self, image_shape: tuple) -> None:
-        """The network has its weights already."""
+        """Creates nothing, since the network already has its weights."""
 
     def call(self, image: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
-        """The features."""
+        """Computes the features."""
         return self.network(image, training=training and not self.given)
 
     def compute_output_shape(self, image_shape: tuple) -> tuple:
-        """That of the network."""
+        """The output shape of the network."""
         return (image_shape[0], *self.network.output_shape[1:])
 
     def get_config(self) -> dict[str, Any]:
@@ -95,14 +95,14 @@ class Application(keras.layers.Layer):
         return super().get_config() | {"application": self.application, "side": self.side, "given": self.given}
 
     def load_file(self, path: Path) -> None:
-        """Gives the network the weights of a file, as Keras saves them.
+        """Loads the network's weights from a file that Keras saved.
 
         Raises:
-            DataError: If the file holds no weights, or those of another network.
+            DataError: If the file holds no weights, or the weights of another network.
         """
         try:
             self.network.load_weights(path)
-        except Exception as error:  # h5py and Keras raise whatever their parts raise on another file
+        except Exception as error:  # h5py and Keras raise many kinds of errors on an unsuitable file
             what = f"the weights of keras.applications.{self.application}(include_top=False)"
             raise DataError(f"{path} does not hold {what}, as Keras saves them: {first_line(error)}") from error
         if self.application.startswith("EfficientNetB"):
@@ -110,10 +110,11 @@ class Application(keras.layers.Layer):
 
 
 def _divide_by_deviation(network: keras.Model) -> None:
-    """Makes EfficientNet standardise colours as it was trained on ImageNet: divided by their deviation.
+    """Makes EfficientNet standardize colours as in its training on ImageNet: divided by their standard deviation.
 
-    Where the layer wants the variance, the file of ImageNet holds the deviation, by the root of which Keras divides
-    once more, in a layer that it makes with `weights="imagenet"` alone. A variance of 1, never adapted, is left alone.
+    The layer expects the variance, but the ImageNet file holds the standard deviation. Keras divides once more by the
+    root of the deviation, in a layer that it creates only with `weights="imagenet"`. A variance of 1 was never adapted
+    and stays as it is.
     """
     layer = next(each for each in network.layers if isinstance(each, keras.layers.Normalization))
     variance = ops.convert_to_numpy(layer.adapt_variance)
@@ -124,10 +125,10 @@ def _divide_by_deviation(network: keras.Model) -> None:
 
 @keras.saving.register_keras_serializable("keras_recurrent")
 class FrozenUntil(keras.layers.Layer):
-    """Passes features on, and their gradient only after so many steps of training: what is before it learns later.
+    """Passes features on, but their gradient only from a given training step on: the layers before it learn later.
 
-    The steps are counted in a variable, which belongs to the weights, so that a resumed training goes on counting.
-    While the gradient is 0, Adam leaves the weights as they are; weight decay would not.
+    A variable among the weights counts the steps, so that a resumed training continues the count. While the gradient is
+    0, Adam leaves the weights as they are; weight decay would not.
 
     Args:
         step: The first step, counted from 0, whose gradient passes.
@@ -138,7 +139,7 @@ class FrozenUntil(keras.layers.Layer):
         self.step = step
 
     def build(self, features_shape: tuple) -> None:
-        """Makes the counter."""
+        """Creates the counter."""
         self.steps = self.add_weight(
             shape=(),
             dtype="int64",
@@ -149,7 +150,7 @@ class FrozenUntil(keras.layers.Layer):
         )
 
     def call(self, features: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
-        """The same features."""
+        """Passes the features on, and counts the step in training."""
         if not training:
             return features
         learns = self.steps >= self.step

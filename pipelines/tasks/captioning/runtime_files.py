@@ -1,4 +1,4 @@
-"""What stands beside the TFLite files of a captioner, and turns their tokens into captions."""
+"""The files beside a captioner's TFLite files, which turn their tokens into captions."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ from .examples import CaptionData
 
 
 def write_beside(run: Run[CaptioningConfig, CaptionData], folder: Path) -> None:
-    """Writes `vocabulary.txt`, a token a line by id, and `captions.json`, how they become a line."""
+    """Writes `vocabulary.txt`, one token a line by id, and `captions.json`, how tokens become a caption."""
     words.of_run(run).write(folder, SETTINGS, side=run.config.data.side)

@@ -1,4 +1,4 @@
-"""Models that find captions: the encoder of images, and a search with the decoder, in one graph."""
+"""Captioners: the image encoder and a search with the decoder, in one graph."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ SEARCH = "search"
 
 @keras.saving.register_keras_serializable("keras_recurrent")
 class CaptionSearch(SequenceSearch):
-    """Finds captions with a decoder. None holds the unknown word; one may be empty.
+    """Searches for captions with a decoder. A caption never holds the unknown word, and may be empty.
 
     Args:
         decoder: The trained decoder.
-        length: The most words of a caption.
-        search: How to search; what `Search` takes.
+        length: Largest number of words in a caption.
+        search: Arguments of `Search`.
 
     Call arguments:
         inputs: Features, `[batch, rows, columns, channels]`.
 
     Returns:
-        As `SequenceSearch`; a caption is 0 behind its last word.
+        The result of `SequenceSearch`; a caption is 0 after its last word.
     """
 
     def __init__(self, decoder: CaptionDecoder, length: int, search: dict[str, Any], **options: Any) -> None:
         super().__init__(decoder, length, search, BOUND, BOUND, (UNKNOWN,), **options)
 
     def get_config(self) -> dict[str, Any]:
-        """For serialisation; the tokens that bound a caption are always the same."""
+        """For serialisation, without the tokens that bound a caption, which never change."""
         config = super().get_config()
         return {name: value for name, value in config.items() if name not in ("start", "end", "forbidden")}
 
 
 def captioner(encoder: keras.Model, decoder: CaptionDecoder, length: int, search: Search) -> keras.Model:
-    """The model from images, as the encoder takes them, to captions."""
+    """Builds the model from images, as the encoder takes them, to captions."""
     (image,) = encoder.inputs
     found = CaptionSearch(decoder, length, asdict(search), name=SEARCH)(encoder(image))
     return keras.Model(image, found, name="captioner")
 
 
 def searching_otherwise(model: keras.Model, search: Search) -> keras.Model:
-    """A captioner with the same weights and another search."""
+    """Builds a captioner with the same weights and another search."""
     of_model = model.get_layer(SEARCH)
     return captioner(model.get_layer(ENCODER), of_model.decoder, of_model.length, search)
 
 
 def single_steps(model: keras.Model) -> tuple[keras.Model, keras.Model]:
-    """A captioner as two models, for `export.export_decoder`: what is known of an image; and one word further."""
+    """Splits a captioner into two models for `export.export_decoder`: the encoder of an image, and one decoder step."""
     encoder = model.get_layer(ENCODER)
     return sequences.single_steps(model.get_layer(SEARCH), encoder.inputs, encoder.output)

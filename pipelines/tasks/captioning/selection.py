@@ -1,4 +1,4 @@
-"""Which pictures and captions are learned from, where the data leaves that open; all that is left out is counted."""
+"""Selection of images and captions to learn from, where the data leaves it open, and counts of what it leaves out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def hold_out(data: CaptioningData, count: int) -> list[str]:
-    """A split for each picture, drawn."""
+    """Draws a split for each image."""
     sizes = {split: round(getattr(data, split) * count) for split in ("validation", "test")}
     if min(sizes.values()) < 1 or sum(sizes.values()) >= count:
         shares = f"data.validation={data.validation:g} and data.test={data.test:g}"
@@ -31,7 +31,7 @@ def learnable(captions: Sequence[list[str]], vocabulary: set[str]) -> list[list[
 
 
 def scored(texts: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """What captions of a picture are scored against: its own in words, without those that have none, if others have.
+    """The references of an image as words; references without words are left out if others have some.
 
     >>> scored(["A boat .", "..."]), scored(["..."])
     ((('a', 'boat'),), ((),))
@@ -43,7 +43,7 @@ def scored(texts: Sequence[str]) -> tuple[tuple[str, ...], ...]:
 def treatments(
     data: CaptioningData, found: list[list[list[str]]], known: list[list[list[str]]], train: np.ndarray
 ) -> list[str]:
-    """What was done to captions, counted; nothing of it is done to what is scored against."""
+    """Counts what was done to training captions; none of it affects the references for scoring."""
     of_train = [caption for row in train for caption in known[row]]
     unknown = sum(len(found[row]) - len(known[row]) for row in train)
     without = sum(not known[row] for row in train)

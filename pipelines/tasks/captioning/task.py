@@ -1,7 +1,7 @@
-"""What sets the writing of captions apart: its loss, its scores beside other captions, several searches in one file.
+"""The captioning task: its loss, its scores and baselines, and its export with several searches in one file.
 
-Answers are a dict, as the model gives it: `tokens`, int32 `[n, width, time]`, the best first (or `[n, time]`), and
-`scores`; those of a baseline are captions as lists of words.
+The answers of a model are a dict of `tokens`, int32 `[n, width, time]`, the best first (or `[n, time]`), and `scores`;
+the answers of a baseline are captions as lists of words.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from .search import SEARCH, CaptionSearch, Search, searching_otherwise, single_s
 
 MONITOR = "val_cider_d"
 LOSS_OF_CIDER = {"tflite_dynamic_range": 0.02, "tflite_float16": 0.02}
-"""Shares of CIDEr-D that quantised files may lose."""
+"""Largest share of CIDEr-D that each quantized file may lose."""
 GREEDY = Search()
 ABOUT_METRICS = {
     "bleu_1": "precision of words, with the brevity penalty (Papineni et al. 2002)",
@@ -56,11 +56,11 @@ ABOUT_METRICS = {
 
 
 def compiled(config: CaptioningConfig) -> dict[str, Any]:
-    """Loss and metric of the training, for `compile`."""
+    """The training loss and metric, for `compile`."""
     smoothing = config.training.label_smoothing
 
     def loss(tokens: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        """Cross-entropy a token, in nats, `[batch]`, with a share of the probability spread over the vocabulary."""
+        """Cross-entropy per token with label smoothing, in nats, `[batch]`."""
         tokens, real = ops.cast(tokens, "int32"), is_caption(tokens)
         logp = ops.log_softmax(logits)
         of_token = ops.squeeze(ops.take_along_axis(logp, tokens[..., None], axis=-1), -1)
@@ -71,8 +71,8 @@ def compiled(config: CaptioningConfig) -> dict[str, Any]:
 
 
 def callbacks(config: CaptioningConfig, data: CaptionData, batches: tf.data.Dataset) -> list[keras.callbacks.Callback]:
-    """Scores, after each epoch, what the model writes by itself: which epoch does that best is not the one that names
-    the words of given captions best.
+    """Scores the model's own captions after each epoch: the epoch that writes best may differ from the epoch that best
+    predicts the words of given captions.
     """
 
     def cider_d(tokens: np.ndarray) -> float:
@@ -83,7 +83,7 @@ def callbacks(config: CaptioningConfig, data: CaptionData, batches: tf.data.Data
 
 
 def accuracy(tokens: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Share of the tokens of each picture's captions that are named right, after those before them, `[batch]`."""
+    """Share of the tokens of each image's captions predicted correctly from the tokens before them, `[batch]`."""
     tokens = ops.cast(tokens, "int32")
     real = is_caption(tokens)
     right = ops.cast(ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), tokens), "float32")
@@ -91,7 +91,7 @@ def accuracy(tokens: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 
 
 def written(data: CaptionData, level: TokenLevel, answers: Any) -> list[list[str]]:
-    """The best caption of each picture, in words as they are scored."""
+    """The best caption of each image, as words for scoring."""
     if not isinstance(answers, dict):
         return answers
     vocabulary = data.vocabulary
@@ -100,13 +100,13 @@ def written(data: CaptionData, level: TokenLevel, answers: Any) -> list[list[str
 
 
 def score(config: CaptioningConfig, data: CaptionData, answers: Any) -> dict[str, float]:
-    """All metrics of captions of the test split; of drawn scenes also whether every attribute is right."""
+    """All metrics of the captions of the test split; for synthetic scenes also the accuracy of the attributes."""
     captions, references = written(data, config.data.level, answers), data.test.references
     return agreement.scores(captions, references) | attributes(data, captions)
 
 
 def attributes(data: CaptionData, captions: list[list[str]]) -> dict[str, float]:
-    """Of drawn scenes: how often a caption says all attributes as its picture's own captions say them."""
+    """For synthetic scenes, the share of captions that state every attribute as the image's own captions do."""
     if data.kind != "sample":
         return {}
     actual = [scenes.attributes(texts[0]) for texts in data.test.texts]
@@ -118,13 +118,13 @@ def attributes(data: CaptionData, captions: list[list[str]]) -> dict[str, float]
 def judge(
     run: Run[CaptioningConfig, CaptionData], data: CaptionData, answers: dict[str, np.ndarray], beside: dict[str, Any]
 ) -> Findings:
-    """The scores beside those of other captions, and what they come from.
+    """The scores of the model compared with the baselines, and the captions behind them.
 
     Args:
-        run: Of the model.
-        data: Its splits.
-        answers: The model's, for the test split.
-        beside: The captions of each baseline, to which those of the nearest training pictures are added.
+        run: The run of the model.
+        data: The splits.
+        answers: The model's answers for the test split.
+        beside: The captions of each baseline; the captions of the nearest training images are added to them.
     """
     config, primary, resamples = run.config, run.primary, run.config.evaluation.bootstrap
     beside = beside | {"nearest_picture": nearest_pictures(run, data)}
@@ -151,19 +151,19 @@ def judge(
 
 
 def nearest_pictures(run: Run[CaptioningConfig, CaptionData], data: CaptionData) -> list[list[str]]:
-    """For each test picture a caption of the training picture whose features are the most similar."""
+    """For each test image, a caption of the training image with the most similar features."""
     of_train, of_test = (features(run.model, split) for split in (data.train, data.test))
     return nearest(of_train, of_test, data.train.references)
 
 
 def otherwise(run: Run[CaptioningConfig, CaptionData], search: Search, pictures: np.ndarray) -> dict[str, np.ndarray]:
-    """The answers of a run's model by another search, for encoded pictures."""
+    """The answers of a run's model with another search, for encoded images."""
     front, model = halves(run.model)
     return answers_of(with_preprocessor(searching_otherwise(model, search), front), pictures)
 
 
 def tables(scores: Mapping[str, Any]) -> str:
-    """Whether differences to the baselines can be chance, and how far people agree with each other."""
+    """Tables of the significance of differences from the baselines, and of human agreement."""
     lines = ["| beside | difference of CIDEr-D | 95% interval | p (sign flips) |", "|---|---|---|---|"]
     for name, found in scores["comparisons"].items():
         interval = " to ".join(f"{bound:+.3f}" for bound in found["interval"])
@@ -180,7 +180,7 @@ def tables(scores: Mapping[str, Any]) -> str:
 
 
 def expected(run: Run[CaptioningConfig, CaptionData], pictures: np.ndarray) -> dict[str, np.ndarray]:
-    """What the exported files must give: the answers of the search, and beside a beam those of a greedy one."""
+    """The answers that exported files must give: those of the search and, with a beam, also the greedy ones."""
     found = run.predict(pictures)
     if run.config.model.beam == 1:
         return found
@@ -188,14 +188,14 @@ def expected(run: Run[CaptioningConfig, CaptionData], pictures: np.ndarray) -> d
 
 
 def proof(config: CaptioningConfig) -> dict[str, Any]:
-    """The files are compared word by word, by each of their searches."""
+    """The checks of the exported files, which are compared word by word for each search."""
     greedy = ("greedy",) if config.model.beam > 1 else ()
     signatures = {"saved_model": ("serving_default", *greedy), "tflite": ("decode", *greedy)}
     return {"classes": False, "relative": True, "tolerances": LOSS_OF_CIDER, "signatures": signatures}
 
 
 def write_saved_model(run: Run[CaptioningConfig, CaptionData], data: CaptionData, path: Path) -> None:
-    """Encoded pictures in, captions out: by the beam (`serving_default`, `beam`) and greedily (`greedy`)."""
+    """Writes the SavedModel from encoded images to captions, by the beam (`serving_default`, `beam`) and `greedy`."""
     front, model = halves(run.model)
     greedy = with_preprocessor(searching_otherwise(model, GREEDY), front)
     serve = in_words(data.vocabulary)
@@ -204,13 +204,13 @@ def write_saved_model(run: Run[CaptioningConfig, CaptionData], data: CaptionData
 
 
 def in_words(vocabulary: Vocabulary) -> Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]:
-    """A function of TensorFlow operations that adds the captions to their tokens."""
+    """A function of TensorFlow operations that adds captions to tokens."""
     to_text = ids_to_text(vocabulary)
     return lambda answers: answers | {"captions": to_text(answers["tokens"])}
 
 
 def write_tflite(run: Run[CaptioningConfig, CaptionData], path: Path, quantization: str | None, examples: Any) -> None:
-    """Pixels in, tokens out: `decode` by the beam, `greedy` greedily."""
+    """Writes the TFLite file from pixels to tokens: `decode` searches by the beam, `greedy` greedily."""
     _, model = halves(run.model)
     encoder, step = single_steps(model)
     search = model.get_layer(SEARCH)

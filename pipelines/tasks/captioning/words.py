@@ -1,4 +1,4 @@
-"""Captions as words and as ids; id 0 bounds a caption, before its first word and after its last one."""
+"""Captions as words and as ids; id 0 bounds a caption before its first word and after its last."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BOUND, UNKNOWN = 0, 1
 
 
 def words(caption: str, level: Literal["word", "character"] = "word") -> list[str]:
-    """The words of a caption, or its characters; signs that are no word are left out, as the metrics leave them out.
+    """The words of a caption, or its characters; the word level leaves out punctuation, as the metrics do.
 
     >>> words("Two boats, moored at the harbor .")
     ['two', 'boats', 'moored', 'at', 'the', 'harbor']
@@ -29,7 +29,7 @@ def words(caption: str, level: Literal["word", "character"] = "word") -> list[st
 
 
 def bounded(vocabulary: Vocabulary) -> Vocabulary:
-    """The vocabulary with the bound of captions, which is the padding too, as start and end."""
+    """The vocabulary with the bound of captions as start and end; the bound is also the padding."""
     return replace(vocabulary, start=BOUND, end=BOUND)
 
 
@@ -41,13 +41,13 @@ def of_run(run: Run) -> Vocabulary:
 def to_array(
     captions: Sequence[Sequence[Sequence[str]]], vocabulary: Vocabulary, count: int, length: int
 ) -> np.ndarray:
-    """Ids of the words, int32 `[images, count, length + 1]`, 0 after the last one of each caption.
+    """Ids of the words, int32 `[images, count, length + 1]`, 0 after the last word of each caption.
 
     Args:
-        captions: The captions of each image, of which the first `count` are taken; fewer leave rows of zeros.
-        vocabulary: The words that are known.
-        count: Captions of each image.
-        length: The most words of a caption; of a longer one the first are taken.
+        captions: The captions of each image, which contribute the first `count`; missing ones are rows of zeros.
+        vocabulary: The known words.
+        count: Number of captions of each image.
+        length: Largest number of words in a caption; a longer one keeps its first words.
     """
     ids = np.zeros((len(captions), count, length + 1), np.int32)
     for image, of_image in enumerate(captions):
