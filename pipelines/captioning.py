@@ -1,10 +1,10 @@
-"""A sentence that says what a picture shows: an encoder looks at it, a recurrent decoder writes, word after word.
+"""Image captioning: an encoder reads an image, and a recurrent decoder writes a sentence about it, word after word.
 
-Shapes: a picture `[rows, columns, 3]` uint8 becomes a map of features `[rows / 16, columns / 16, channels]`; the
-decoder reads their mean, then each word `[]` int32 and, with attention, the places of the map that matter now, and
-gives the next word `[vocabulary]`. Greedy and beam search are parts of the graph.
+Shapes: an image `[rows, columns, 3]` uint8 becomes a feature map `[rows / 16, columns / 16, channels]`. The decoder
+reads the mean of the map, then each word `[]` int32 and, with attention, the places of the map that matter at that time
+step, and predicts the next word `[vocabulary]`. Greedy search and beam search are parts of the graph.
 
-Sources: `sample` (drawn scenes, synthetic), `json` (a folder or tar of pictures and a list of captions, also those of
+Sources: `sample` (synthetic scenes), `json` (a folder or tar of images and a list of captions, including the formats of
 Karpathy, COCO and Flickr8k), `tfds` (the builder `coco_captions`).
 """
 
@@ -42,10 +42,10 @@ if TYPE_CHECKING:
 
 
 def load(config: CaptioningConfig) -> CaptionData:
-    """Loads the three splits, reads every picture once, and fits the vocabulary on the training captions."""
+    """Loads the three splits, reads every image once, and fits the vocabulary on the training captions."""
     data = config.data
     if config.model.encoder != applications.RESIDUAL:
-        applications.weights_file(config.model, data.side)  # better to miss it now than after all pictures were read
+        applications.weights_file(config.model, data.side)  # a missing file must fail before all images are read
     source = _source(data)
     survey = picture_files.survey(source.pictures)
     splits = np.array(source.splits if source.splits is not None else selection.hold_out(data, len(source)))
@@ -91,7 +91,7 @@ def load(config: CaptioningConfig) -> CaptionData:
             tuple(survey.digests[row] for row in of_split),
             kept,
         )
-        for of_split, kept in zip(rows, (cache, cache, None), strict=True)  # the test split is seen in pixels alone
+        for of_split, kept in zip(rows, (cache, cache, None), strict=True)  # the test split is read as pixels alone
     )
     return CaptionData(
         training, validation, test, vocabulary.tokens, notes=tuple(notes), kind=data.source, vocabulary=vocabulary
@@ -99,7 +99,7 @@ def load(config: CaptioningConfig) -> CaptionData:
 
 
 def _cache(config: CaptioningConfig) -> feature_cache.FeatureCache | None:
-    """Where features are kept, if the encoder gives each picture the same ones throughout the training."""
+    """The cache of features, if each image keeps the same features throughout training."""
     if not applications.is_kept(config.model):
         return None
     folder = config.data.cache or feature_cache.default_folder()
@@ -122,9 +122,9 @@ def _source(data: CaptioningData) -> captioned.Captioned:
 
 
 def build(config: CaptioningConfig, data: CaptionData, precision: str) -> keras.Model:
-    """Builds what is trained: a picture and the tokens of its captions in, the logits of each token out.
+    """Builds the trained model: an image and the tokens of its captions in, the logits of each token out.
 
-    Where the features of pictures are kept, they are its inputs.
+    If the features of the images are kept, they replace the images as inputs.
     """
     from .tasks.captioning.model import caption_model
 
@@ -134,7 +134,7 @@ def build(config: CaptioningConfig, data: CaptionData, precision: str) -> keras.
 
 
 def augment(config: CaptioningConfig) -> Augment | None:
-    """Draws some captions of each picture; the picture itself is changed in the model."""
+    """Draws some captions of each image; the model itself augments the image."""
     captions = config.training.captions
     if captions is None:
         return None
@@ -148,7 +148,7 @@ def augment(config: CaptioningConfig) -> Augment | None:
 
 
 def preprocessor(config: CaptioningConfig, data: CaptionData) -> keras.Model:
-    """Encoded pictures `[batch]` in, pixels `[batch, rows, columns, 3]` out."""
+    """Builds the preprocessor: encoded images `[batch]` in, pixels `[batch, rows, columns, 3]` out."""
     import keras
 
     from .tasks.captioning.picture_decoding import DecodePictures
@@ -158,7 +158,7 @@ def preprocessor(config: CaptioningConfig, data: CaptionData) -> keras.Model:
 
 
 def finish(config: CaptioningConfig, data: CaptionData, trained: keras.Model) -> keras.Model:
-    """The model that writes captions by itself: pixels in, tokens and their scores out."""
+    """Builds the model that writes captions by itself: pixels in, tokens and their scores out."""
     from .tasks.captioning.image_encoder import ENCODER, image_encoder
     from .tasks.captioning.model import DECODER
     from .tasks.captioning.search import Search, captioner
@@ -173,12 +173,12 @@ def finish(config: CaptioningConfig, data: CaptionData, trained: keras.Model) ->
 
 
 def chosen_baselines(config: CaptioningConfig) -> dict[str, Callable[[CaptionData], list[list[str]]]]:
-    """The most frequent caption; that of the nearest picture needs the trained encoder, and is added where it is."""
+    """The most frequent caption; the task adds captions of the nearest images, which need the trained encoder."""
     return {"most_frequent": lambda data: [baselines.most_frequent(data.train.references)] * len(data.test)}
 
 
 def about_data(config: CaptioningConfig) -> str:
-    """Says where the pictures come from."""
+    """A sentence on the source of the images."""
     origin = {
         "sample": "SYNTHETIC scenes, drawn and described by a stated rule (sources/scenes.py), a sixth of them of "
         "combinations that are in the test split alone",
@@ -189,7 +189,7 @@ def about_data(config: CaptioningConfig) -> str:
 
 
 def task() -> Task[CaptioningConfig, CaptionData]:
-    """What sets it apart from other tasks."""
+    """Imports the captioning task, and TensorFlow with it."""
     from .tasks.captioning.task import CAPTIONING
 
     return CAPTIONING

@@ -1,13 +1,13 @@
-"""Handwritten digits read row by row: an image is a sequence, its last hidden state names the digit.
+"""Handwritten digits read row by row: an image is a sequence, and its last hidden state predicts the digit.
 
 Shapes: an image `[rows, columns]` uint8 (0 background, 255 ink) is a sequence of `rows` time steps with `columns`
-features (28 x 28 for MNIST, 8 x 8 for scikit-learn's digits); out come probabilities `[10]`. In the layout `pixels` it
-is rows * columns steps with one feature each, and `permuted` is the same under one fixed permutation: the two tests of
-long memory of Le, Jaitly and Hinton (2015, arXiv 1504.00941). With `pairs`, two digits stand side by side, are read in
-one pass, and both are named.
+features (28 x 28 for MNIST, 8 x 8 for scikit-learn's digits); the model gives probabilities `[10]`. The layout `pixels`
+has rows * columns time steps with one feature each, and `permuted` reorders them by one fixed permutation: the two
+tests of long memory of Le, Jaitly and Hinton (2015, arXiv 1504.00941). With `pairs`, the model reads two digits side by
+side in one pass and predicts both.
 
-Sources: `digits` (scikit-learn, offline), `tfds` (the builder `mnist`), `idx` (the four files of MNIST or of any data
-set with up to ten classes in its format).
+Sources: `digits` (scikit-learn, offline), `tfds` (the builder `mnist`), `idx` (the four files of MNIST, or of any data
+set in its format with up to ten classes).
 """
 
 from __future__ import annotations
@@ -141,8 +141,8 @@ def pairs(split: Split, rng: np.random.Generator, per_image: int = 1) -> Split:
 
     Args:
         split: n images `[n, rows, columns]`.
-        rng: Draws who stands beside whom.
-        per_image: How often.
+        rng: Generator that draws the partners on the right.
+        per_image: Number of times that each image stands on each side.
 
     Returns:
         n * per_image pairs `[n * per_image, rows, 2 * columns]` with labels `[n * per_image, 2]`.
@@ -175,7 +175,7 @@ def build(config: RowsConfig, data: LabelledData, precision: str) -> keras.Model
 
 
 def augment(config: RowsConfig) -> Augment | None:
-    """One random affine map a digit; in a pair, each digit has its own."""
+    """Applies one random affine map to each digit; in a pair, each digit has its own."""
     data = config.data
     if not (data.rotation or data.zoom or data.shear or data.shift):
         return None
@@ -195,11 +195,11 @@ def augment(config: RowsConfig) -> Augment | None:
 
 
 def read_input(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str]]:
-    """Reads digits from a picture, an idx file or an `.npy` file, in the form that the model was trained on.
+    """Reads digits from an image file, an idx file or an `.npy` file, in the form of the training images.
 
     Args:
         path: The file.
-        shape: Of one image, `(rows, columns)`.
+        shape: Shape of one image, `(rows, columns)`.
 
     Returns:
         Images `[n, rows, columns]` uint8, and what was done to them.
@@ -214,7 +214,7 @@ def read_input(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str
 
 
 def about_data(config: RowsConfig) -> str:
-    """Says where the digits come from."""
+    """A sentence on the source of the digits and their layout."""
     origin = {
         "digits": "Scikit-learn's 1,797 handwritten digits (real, 8 x 8 pixels; Alpaydin & Kaynak 1998)",
         "tfds": "MNIST (LeCun, Cortes, Burges 1998) through TensorFlow Datasets",
@@ -231,7 +231,7 @@ def about_data(config: RowsConfig) -> str:
 def examine(
     run: Run[RowsConfig, LabelledData], data: LabelledData, probabilities: np.ndarray, worst: list[int]
 ) -> Findings:
-    """Draws the pictures of the worst mistakes, each with the right label and the model's."""
+    """Draws the images of the worst mistakes, each with its true and its predicted label."""
     from .tasks.classification.plots import pictures
 
     def names(labels: np.ndarray) -> str:
@@ -246,7 +246,7 @@ def examine(
 
 
 def task() -> Task:
-    """What sets it apart from other tasks."""
+    """Imports the classification task, and TensorFlow with it."""
     from .tasks.classification.task import CLASSIFICATION
 
     return CLASSIFICATION

@@ -1,10 +1,10 @@
-"""The opinion in a text, or any other class of texts: read from the first to the last word, then named.
+"""Text classification, such as sentiment: recurrent layers read a text from the first to the last token.
 
-Shapes: a text (UTF-8) becomes ids of its tokens `[time]` int32, such as words; embedded, they run through
-recurrent layers; the last output, or all of them pooled over time, gives probabilities `[classes]`. Order and scope are
-what a recurrent network can know and a bag of words can't: "I did not like it, I loved it".
+Shapes: a text (UTF-8) becomes the ids of its tokens, such as words, `[time]` int32. Recurrent layers read their
+embeddings, and the last output, or all outputs pooled over time, gives probabilities `[classes]`. A recurrent network
+can learn order and scope, which a bag of words can't represent: "I did not like it, I loved it".
 
-Sources: `sample` (sentences of a stated grammar, synthetic), `csv`, `tsv`, `jsonl` (any file with a text and a label
+Sources: `sample` (synthetic sentences of a stated grammar), `csv`, `tsv`, `jsonl` (any file with a text and a label
 column), `folder` (one file a text, one folder a class, as in aclImdb), `tfds` (the builder `imdb_reviews`). Labels may
 be of any kind and number.
 """
@@ -88,7 +88,7 @@ def _linear(config: TextConfig, train: Texts, vocabulary: Vocabulary, classes: i
 
 
 def _source(data: TextData) -> texts.Texts:
-    """Texts, labels and, where the source has them, splits."""
+    """Loads texts, labels and, where the source has them, splits."""
     match data.source:
         case "sample":
             return texts.Texts(*opinions.load(data.count, data.language, data.split_seed), splits=None, notes=())
@@ -115,7 +115,7 @@ def _path(data: TextData, what: str) -> Path:
 
 
 def _natural(label: str) -> tuple[bool, float, str]:
-    """Numbers by size, before words by their letters."""
+    """A sort key: numbers by size, before words in alphabetical order."""
     try:
         number = float(label)
     except ValueError:
@@ -146,7 +146,7 @@ def _validation(data: TextData, train: Texts) -> tuple[Texts, Texts]:
 
 
 def _hold_out(data: TextData, split: Texts, share: float, key: str) -> tuple[Texts, Texts]:
-    """Textss off a share of the texts, in runs of neighbours."""
+    """Splits off a share of the texts, in runs of neighbouring texts."""
     if data.neighbours == 1:
         return hold_out(split, round(share * len(split)), data.split_seed, f"{key}={share:g}")
     runs = np.arange(len(split)) // data.neighbours
@@ -158,7 +158,7 @@ def _hold_out(data: TextData, split: Texts, share: float, key: str) -> tuple[Tex
 
 
 def build(config: TextConfig, data: LabelledTexts, precision: str) -> keras.Model:
-    """Builds the model: ids of tokens `[batch, time]` in, 0 at the padded end; probabilities `[batch, classes]` out."""
+    """Builds the model: token ids `[batch, time]`, padded with 0, in; probabilities `[batch, classes]` out."""
     import keras
 
     from .tasks.classification.model import classifier
@@ -177,7 +177,7 @@ def build(config: TextConfig, data: LabelledTexts, precision: str) -> keras.Mode
 
 
 def preprocessor(config: TextConfig, data: LabelledTexts) -> keras.Model:
-    """Texts `[batch]` in, ids of tokens `[batch, time]` out."""
+    """Builds the preprocessor: texts `[batch]` in, token ids `[batch, time]` out."""
     import keras
 
     from .sequences.text_to_ids import TextToIds
@@ -188,7 +188,7 @@ def preprocessor(config: TextConfig, data: LabelledTexts) -> keras.Model:
 
 
 def write_beside(run: Run[TextConfig, LabelledTexts], folder: Path) -> None:
-    """Writes `vocabulary.txt`, a token a line by id, and `text.json`, how a text becomes ids."""
+    """Writes `vocabulary.txt`, one token a line by id, and `text.json`, how a text becomes ids."""
     from .stages.preprocessing import halves
 
     front, _ = halves(run.model)
@@ -198,7 +198,7 @@ def write_beside(run: Run[TextConfig, LabelledTexts], folder: Path) -> None:
 
 
 def chosen_baselines(config: TextConfig) -> dict[str, Callable[[LabelledTexts], np.ndarray]]:
-    """The most frequent class, and linear models of n-grams of the tokens that the model reads."""
+    """The most frequent class, and linear models of n-grams of the model's tokens."""
     return {
         "most_frequent": baselines.most_frequent,
         "tfidf_unigrams": lambda data: of_texts.tfidf_unigrams(data, data.vocabulary.split),
@@ -208,7 +208,7 @@ def chosen_baselines(config: TextConfig) -> dict[str, Callable[[LabelledTexts], 
 
 
 def about_data(config: TextConfig) -> str:
-    """Says where the texts come from."""
+    """A sentence on the source of the texts."""
     data = config.data
     origin = {
         "sample": f"SYNTHETIC sentences in {data.language.capitalize()} of a stated grammar (sources/opinions.py), in "
@@ -219,7 +219,7 @@ def about_data(config: TextConfig) -> str:
 
 
 def task() -> Task:
-    """What sets it apart from other tasks."""
+    """Imports the text classification task, and TensorFlow with it."""
     from .tasks.text.task import TEXT_CLASSIFICATION
 
     return TEXT_CLASSIFICATION

@@ -1,9 +1,11 @@
-"""Stock and other series: the last rows of a regular series in, the steps that follow out, beside the naive forecasts.
+"""Forecasts of stock prices and other regular series from their last rows, compared with naive forecasts.
+
+Shapes: the model takes windows of raw rows `[before + window, columns]`, and their dates as minutes since 1970 if a
+feature needs them. It gives forecasts `[horizon, targets]` in the units of the data, or their quantiles
+`[horizon, targets, ...]`.
 
 Sources: `sample` (Google's daily prices 2004 to 2008, which come with matplotlib), `csv` (a file, or a folder with one
-file a series, of any columns: prices, loads, sales, temperatures), `yahoo` (daily prices by yfinance, frozen as CSV).
-Windows of raw rows `[before + window, columns]` go in, and their dates as minutes since 1970 where a feature needs
-them; forecasts `[horizon, targets]` in the units of the data come out, or quantiles of them `[horizon, targets, ...]`.
+file a series, of any columns: prices, loads, sales, temperatures), `yahoo` (daily prices from yfinance, frozen as CSV).
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def load(config: ForecastConfig) -> SeriesData:
-    """Loads the series, divides them by date, and fits all scales on the training rows."""
+    """Loads the series, splits them by date, and fits all scales on the training rows."""
     data = config.data
     source = _source(data)
     table = next(iter(source.tables.values()))
@@ -70,7 +72,7 @@ def load(config: ForecastConfig) -> SeriesData:
 
 
 def _source(data: SeriesSection) -> series.Series:
-    """The series, and what was found in them."""
+    """Loads the series, with notes on what was found in them."""
     if data.source == "sample":
         return prices.load()
     if data.path is None:
@@ -84,14 +86,14 @@ def _source(data: SeriesSection) -> series.Series:
 
 
 def _fit_features(data: SeriesSection, stack: splits.Stack, rows: list[slice]) -> tuple[np.ndarray, np.ndarray]:
-    """Means and deviations of the features in the training rows of each series, `[series, features]`."""
+    """Means and standard deviations of the features in the training rows of each series, `[series, features]`."""
     from .tasks.forecasting.inputs import fit_features
 
     return fit_features(data.features, stack.columns, [stack.values[part] for part in rows], stack.names)
 
 
 def build(config: ForecastConfig, data: SeriesData, precision: str) -> keras.Model:
-    """Builds the model: raw windows in, standardised forecasts `[batch, horizon, targets]` or distributions out."""
+    """Builds the model: raw windows in, standardized forecasts `[batch, horizon, targets]` or distributions out."""
     import keras
 
     from .tasks.forecasting.inputs import network_inputs
@@ -118,7 +120,7 @@ def build(config: ForecastConfig, data: SeriesData, precision: str) -> keras.Mod
 
 
 def finish(config: ForecastConfig, data: SeriesData, model: keras.Model) -> keras.Model:
-    """Puts the forecasts into the units of the data, distributions as quantiles."""
+    """Converts the forecasts to the units of the data, and distributions to quantiles."""
     import keras
 
     from .tasks.forecasting.inputs import calibrated, forecasts_in_units
@@ -130,7 +132,7 @@ def finish(config: ForecastConfig, data: SeriesData, model: keras.Model) -> kera
 
 
 def learned(config: ForecastConfig) -> Output:
-    """What the network gives, as `tasks.forecasting.model.forecasts` calls it."""
+    """The kind of output of the network, as `tasks.forecasting.model.forecasts` names it."""
     of_targets: dict[str, Output] = {"volatility": "variance", "direction": "direction"}
     return of_targets.get(config.data.target, config.model.output)
 
@@ -138,8 +140,8 @@ def learned(config: ForecastConfig) -> Output:
 def chosen_baselines(config: ForecastConfig) -> dict[str, Callable[[SeriesData], np.ndarray]]:
     """The naive forecasts, a linear model of the same window, and the Theta method.
 
-    Of logarithms of prices the last value is the forecast of zero return, and the drift that of the window's mean; the
-    mean price of the training part would be none.
+    With log returns, the last value forecasts a return of zero, and the drift forecasts the mean return of the window.
+    The mean price of the training rows is left out, since it does not forecast a return.
     """
     data, average = config.data, min(config.evaluation.average, config.data.window)
     if data.target == "direction":
@@ -163,7 +165,7 @@ def chosen_baselines(config: ForecastConfig) -> dict[str, Callable[[SeriesData],
 
 
 def about_data(config: ForecastConfig) -> str:
-    """Says where the series come from, and what of them is forecast."""
+    """A sentence on the source of the series and on the forecast targets."""
     data = config.data
     origin = {
         "sample": "Google's daily prices from 2004-08-19 to 2008-10-14, of matplotlib's sample data",
@@ -182,7 +184,7 @@ def about_data(config: ForecastConfig) -> str:
 
 
 def task() -> Task[ForecastConfig, SeriesData]:
-    """What sets it apart from other tasks."""
+    """Imports the forecasting task, and TensorFlow with it."""
     from .tasks.forecasting.task import FORECASTING
 
     return FORECASTING
