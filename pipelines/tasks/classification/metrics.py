@@ -109,7 +109,7 @@ def calibration(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarr
 
 
 def roc_auc(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """The area under the ROC curve: how often an example of a class gets a higher probability of it than another one.
+    """The area under the ROC curve: how often the class is more probable for one of its labels than for another label.
 
     `classification` leaves this score out, because it sorts the probabilities of every class.
 

@@ -44,7 +44,7 @@ def next_dates(dates: np.ndarray, count: int) -> np.ndarray:
     known = dates.astype("datetime64[us]")
     differences = np.diff(known)
     step = _most_common(differences)
-    four_weeks = step == 28 * DAY and (differences == step).sum() > 1  # in monthly dates 28 days can win a tie, once
+    four_weeks = step == 28 * DAY and (differences == step).sum() > 1  # a single one is a month that won a tie
     if step < 2 * DAY:
         following = _at_open_times(known, step, count)
     elif step < 28 * DAY or four_weeks:

@@ -105,7 +105,7 @@ class WindowExamples:
         return self.future_dates(np.array([0, self.windows.horizon - 1]))
 
     def reader(self) -> Callable[[tf.Tensor], tuple[dict[str, tf.Tensor], tf.Tensor]]:
-        """A function that gathers windows by their rows; it holds the raw rows once for all windows."""
+        """A function that gathers windows by their indices; it holds the raw rows once for all windows."""
         import tensorflow as tf
 
         windows = self.windows

@@ -69,7 +69,7 @@ def qlike(w: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
 
 
 def direction(y: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
-    """The cross-entropy of having risen above the last known value, in nats; parameters: probability, that value."""
+    """The cross-entropy of having risen above the last known value, in nats; the parameters are `[..., (p, last)]`."""
     p, last = tf.clip_by_value(parameters[..., 0], 1e-6, 1 - 1e-6), parameters[..., 1]
     return -tf.where(y > last + TIE, tf.math.log(p), tf.math.log1p(-p))
 
