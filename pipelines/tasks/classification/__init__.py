@@ -1,1 +1,1 @@
-"""Sequences that are given one class, or a few."""
+"""Classification of sequences, with one label each or several."""

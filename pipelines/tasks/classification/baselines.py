@@ -1,6 +1,7 @@
-"""What a sceptic would compare a classifier with.
+"""Baselines for classifiers.
 
-Each baseline is a function of the data that returns probabilities for the test split, `[n, (positions,) classes]`.
+Each baseline is a function that takes the data and returns probabilities for the test split,
+`[n, (positions,) classes]`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ MOST_ITERATIONS = 1000
 
 
 def most_frequent(data: LabelledData) -> np.ndarray:
-    """Always the most frequent class of the training split, with the classes' shares as probabilities."""
+    """The most frequent class of the training split at every row, with the classes' shares as probabilities."""
     shares = np.stack(
         [
             np.bincount(labels, minlength=len(data.classes)) / len(data.train)

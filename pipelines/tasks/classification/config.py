@@ -1,4 +1,4 @@
-"""The configuration of classifiers."""
+"""Configuration of classifiers."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ class ClassifierEvaluation(Evaluation):
     """How a classifier is scored on the test split."""
 
     mistakes: PositiveInt = 20
-    """How many of the worst mistakes are drawn."""
+    """Number of the worst mistakes to show."""
 
 
 class ClassifierConfig(Config):
-    """The configuration of a pipeline that classifies; it narrows `data` and `model`."""
+    """Configuration of a pipeline that classifies, which narrows `data` and `model`."""
 
     training: ClassifierTraining = ClassifierTraining()
     evaluation: ClassifierEvaluation = ClassifierEvaluation()

@@ -1,4 +1,4 @@
-"""Examples with a class each."""
+"""Labelled examples for classification."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ E = TypeVar("E", bound=Examples)
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledData(Data):
-    """Splits whose labels are classes, and a name for each label of an example (one, usually)."""
+    """Splits whose labels are classes, and a name for each label of an example (usually one)."""
 
     positions: tuple[str, ...] = ("label",)
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Their names, by number."""
+        """The names of the classes, by number."""
         return self.names
 
     def __post_init__(self) -> None:
@@ -30,11 +30,11 @@ class LabelledData(Data):
 
 
 def hold_out(split: E, count: int, seed: int, key: str) -> tuple[E, E]:
-    """Splits off `count` examples, the shares of the classes kept (stratified): the rest, and what was held out.
+    """Holds out `count` examples with the shares of the classes kept (stratified): the rest and the held-out part.
 
     Raises:
-        UsageError: Beginning with `key`, what the configuration says, if too few examples of a class would be on
-            either side.
+        UsageError: If either side would have too few examples of a class; the message begins with `key`, the key of the
+            configuration.
     """
     from sklearn.model_selection import train_test_split
 

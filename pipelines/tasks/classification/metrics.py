@@ -1,7 +1,7 @@
-"""Metrics of classification, with intervals.
+"""Classification metrics, with intervals.
 
-Probabilities are `[n, classes]` with labels `[n]`, or `[n, positions, classes]` with labels `[n, positions]`; an
-example is right if all its labels are.
+Probabilities are `[n, classes]` with labels `[n]`, or `[n, positions, classes]` with labels `[n, positions]`. An
+example is right if all its labels are right.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ def classification(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, f
     """The scores of predictions.
 
     Args:
-        probabilities: Of each class, along the last axis.
+        probabilities: Probability of each class, along the last axis.
         labels: Right classes, integers.
 
     Returns:
-        `accuracy` (examples that are wholly right), `macro_f1` (mean over the classes that occur), `log_loss` (nats a
-        label), `calibration_error` (see there), and with several positions `label_accuracy` (single labels that are
-        right).
+        `accuracy` (share of examples with all labels right), `macro_f1` (mean over the classes that occur), `log_loss`
+        (nats per label), `calibration_error` (see there), and with several positions `label_accuracy` (share of single
+        labels that are right).
 
     Example:
 
@@ -45,7 +45,7 @@ def classification(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, f
 def confusion(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """How often each class (row) was taken for each class (column), `[classes, classes]` int64.
 
-    The bootstrap computes this and `macro_f1` once a resample, and scikit-learn takes 11 to 21 times as long for them
+    The bootstrap computes this and `macro_f1` once per resample; scikit-learn takes 11 to 21 times as long for them
     (`benchmarks/metrics.py`; 2,000 and 25,000 rows of 10 classes).
     """
     classes = probabilities.shape[-1]
@@ -54,7 +54,7 @@ def confusion(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def macro_f1(matrix: np.ndarray) -> float:
-    """The mean F1 of the classes that occur, among the labels or the answers.
+    """The mean F1 of the classes that occur among the labels or the answers.
 
     >>> macro_f1(np.array([[3, 0, 0], [0, 2, 0], [0, 0, 0]]))
     1.0
@@ -65,7 +65,7 @@ def macro_f1(matrix: np.ndarray) -> float:
 
 
 def per_class(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
-    """Precision, recall and F1 of each class, and its support (labels), each `[classes]`; 0 where undefined.
+    """Precision, recall, F1 and support (number of labels) of each class, each `[classes]`; 0 where undefined.
 
     >>> answers = np.array([[.9, .1], [.7, .3], [.6, .4], [.2, .8]])
     >>> per_class(answers, np.array([0, 0, 1, 1]))["precision"].round(4).tolist()
@@ -84,7 +84,7 @@ def per_class(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, np.nda
 
 
 def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Expected calibration error: the distance between confidence and accuracy, in equal bins of confidence.
+    """Expected calibration error: the mean distance between confidence and accuracy in equal bins of confidence.
 
     Source: Naeini, Cooper, Hauskrecht, Obtaining Well Calibrated Probabilities Using Bayesian Binning, AAAI 2015.
 
@@ -96,7 +96,7 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 
 def calibration(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Labels, mean confidence and accuracy in each of equal bins of confidence, each `[bins]`; 0 where a bin is empty.
+    """Number of labels, mean confidence and accuracy in equal bins of confidence, each `[bins]`; 0 in empty bins.
 
     Args:
         probabilities: `[n, classes]`.
@@ -109,17 +109,17 @@ def calibration(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarr
 
 
 def roc_auc(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """The area under the ROC curve: how often a label of the class is given it more surely than one of another class.
+    """The area under the ROC curve: how often the class is more probable for one of its labels than for another label.
 
-    It sorts the probabilities of every class, so it is no part of `classification`.
+    `classification` leaves this score out, because it sorts the probabilities of every class.
 
     Args:
-        probabilities: Of each class, along the last axis.
+        probabilities: Probability of each class, along the last axis.
         labels: Right classes, integers.
 
     Returns:
-        `roc_auc`: with two classes of the second one, with more the mean over the classes, one against the others.
-        Classes that no label has, or that all have, are left out; if none remains, so is the score.
+        `roc_auc`: with two classes, the area for the second one; with more, the mean over the classes, one against the
+        rest. The mean leaves out classes that no label or every label has; if none remains, the score is left out too.
 
     Example:
 
@@ -141,11 +141,11 @@ def paired_test(right_a: np.ndarray, right_b: np.ndarray) -> dict[str, float]:
     Source: McNemar, Note on the Sampling Error of the Difference between Correlated Proportions, Psychometrika 1947.
 
     Args:
-        right_a: Where the model is right, `[n]` bool.
-        right_b: Where the baseline is.
+        right_a: True where the model is right, `[n]` bool.
+        right_b: True where the baseline is right, `[n]` bool.
 
     Returns:
-        `only_model` and `only_baseline` (examples that only this one has right), and `p_value` (two-sided).
+        `only_model` and `only_baseline` (number of examples that only that one gets right), and `p_value` (two-sided).
 
     Example:
 
@@ -156,21 +156,21 @@ def paired_test(right_a: np.ndarray, right_b: np.ndarray) -> dict[str, float]:
     from statsmodels.stats.contingency_tables import mcnemar
 
     only_model, only_baseline = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
-    p_value = mcnemar([[0, only_model], [only_baseline, 0]], exact=True).pvalue  # where both agree tells nothing
+    p_value = mcnemar([[0, only_model], [only_baseline, 0]], exact=True).pvalue  # agreement carries no information
     return {"only_model": only_model, "only_baseline": only_baseline, "p_value": float(p_value)}
 
 
 def difference_interval(right_a: np.ndarray, right_b: np.ndarray, resamples: int, seed: int = 0) -> list[float]:
-    """The 95% interval of the accuracy of a minus that of b, by the percentile bootstrap over pairs.
+    """The 95% interval of the difference in accuracy, a minus b, by the percentile bootstrap over pairs.
 
     Args:
-        right_a: Where a is right, `[n]` bool.
-        right_b: Where b is, on the same examples.
-        resamples: How many times n pairs are drawn with replacement.
-        seed: Of the draws.
+        right_a: True where a is right, `[n]` bool.
+        right_b: True where b is right on the same examples, `[n]` bool.
+        resamples: Number of resamples; each draws n pairs with replacement.
+        seed: Seed of the draws.
 
     Returns:
-        `[low, high]`, or nothing without resamples.
+        `[low, high]`; an empty list without resamples.
     """
     gained, lost = (right_a & ~right_b).mean(), (right_b & ~right_a).mean()
     shares = [gained, lost, max(0.0, 1 - gained - lost)]

@@ -1,4 +1,4 @@
-"""From feature vectors to probabilities."""
+"""Classifier head: from feature vectors to probabilities."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import keras
 def classifier(
     *features: keras.KerasTensor, classes: int, positions: int = 1, beside: Sequence[keras.KerasTensor] = ()
 ) -> keras.KerasTensor:
-    """Probabilities from feature vectors, in float32 whatever the precision before.
+    """Probabilities from feature vectors, in float32 whatever the precision of the layers before.
 
     Args:
-        *features: `[batch, units]` of a network; of several ones, the answers are joined by `OpinionPool`.
+        *features: Feature vectors `[batch, units]` of each network; `OpinionPool` joins the answers of several.
         classes: Number of classes.
-        positions: Labels an example; with more than one, each gets its own softmax.
-        beside: More scores `[batch, classes]`, of other models, which have a part in `OpinionPool` too.
+        positions: Number of labels of an example; with more than one, each gets its own softmax.
+        beside: Scores `[batch, classes]` of other models, which take part in `OpinionPool` too.
 
     Returns:
         `[batch, classes]`, or `[batch, positions, classes]`, named `probabilities`.
@@ -35,12 +35,12 @@ def classifier(
 
 @keras.saving.register_keras_serializable("keras_recurrent")
 class OpinionPool(keras.layers.Layer):
-    """The geometric mean of the probabilities that several networks give, `p(c) ~ (prod_k p_k(c))^(1/K)`.
+    """The geometric mean of the probabilities of several networks, `p(c) ~ (prod_k p_k(c))^(1/K)`.
 
-    In training the mean is not brought to a sum of 1, so that its cross-entropy is the mean of the networks' own: each
-    learns to answer alone, and none leans on another. The losses of training and validation are then not to be
-    compared. It is the product of experts of Hinton 1999 (Products of Experts, ICANN) with equal weights, or
-    logarithmic opinion pool.
+    During training the mean is not normalized to a sum of 1, so its cross-entropy equals the mean of the networks' own
+    cross-entropies: each network learns to answer alone, and none relies on another. For the same reason the training
+    and validation losses cannot be compared. It is the product of experts of Hinton 1999 (Products of Experts, ICANN)
+    with equal weights, also called logarithmic opinion pool.
 
     Call arguments:
         scores: Logits of the networks, each `(..., classes)`.

@@ -13,7 +13,7 @@ from . import metrics
 
 
 def confusion_matrix(matrix: np.ndarray, classes: tuple[str, ...]) -> Figure:
-    """How often each class (row) was taken for each (column): shares as colours, counts as numbers."""
+    """Plots how often each class (row) was taken for each class (column): shares as colours, counts as numbers."""
     size = max(4.0, 0.5 * len(classes) + 1.5)
     figure = Figure(figsize=(size, size), layout="constrained")
     axes = figure.subplots()
@@ -28,10 +28,10 @@ def confusion_matrix(matrix: np.ndarray, classes: tuple[str, ...]) -> Figure:
 
 
 def reliability(probabilities: np.ndarray, labels: np.ndarray) -> Figure:
-    """Accuracy by confidence beside the diagonal, where the two are equal; below, how often which confidence occurs.
+    """Plots accuracy against confidence, with the diagonal where they are equal, above a histogram of confidence.
 
     Args:
-        probabilities: Of each class, along the last axis.
+        probabilities: Probability of each class, along the last axis.
         labels: Right classes, integers.
     """
     flat, targets = probabilities.reshape(-1, probabilities.shape[-1]), labels.reshape(-1)
@@ -52,12 +52,12 @@ def reliability(probabilities: np.ndarray, labels: np.ndarray) -> Figure:
 
 
 def scores_by_group(table: pd.DataFrame, metric: str, title: str) -> Figure:
-    """A score by group of examples, with its interval and the number of examples.
+    """Plots the score of each group of examples, with its interval and the number of examples.
 
     Args:
-        table: A row a group, with columns `group`, `score`, `low`, `high` and `count`; the first stands on top.
-        metric: What the scores are.
-        title: What the groups are.
+        table: One row for each group, with columns `group`, `score`, `low`, `high` and `count`, from the top.
+        metric: Name of the scores.
+        title: Name of the groups.
     """
     figure = Figure(figsize=(6.4, 0.4 * len(table) + 1.3), layout="constrained")
     axes = figure.subplots()
@@ -73,7 +73,7 @@ def scores_by_group(table: pd.DataFrame, metric: str, title: str) -> Figure:
 
 
 def pictures(images: np.ndarray, titles: list[str], columns: int = 5) -> Figure:
-    """A page of gray pictures with titles."""
+    """Draws a page of grayscale images with titles."""
     rows = max(1, math.ceil(len(images) / columns))
     aspect = images.shape[1] / images.shape[2]
     figure = Figure(figsize=(2.3 * columns, (2.3 * aspect + 0.3) * rows), layout="constrained")

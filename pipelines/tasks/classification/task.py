@@ -1,4 +1,4 @@
-"""What sets classification apart: its loss, its scores beside the baselines, its pictures, what is served."""
+"""Declaration of the task of classification: loss, scores and comparisons with baselines, figures, exports."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .config import ClassifierConfig
 from .data import LabelledData
 from .model import OpinionPool
 
-LEAST = 1e-7  # probability, so that its logarithm is finite
+LEAST = 1e-7  # least probability, which keeps the logarithm finite
 ABOUT_METRICS = {
     "accuracy": "share of the examples that are wholly right",
     "label_accuracy": "share of the single labels that are right",
@@ -34,7 +34,7 @@ ABOUT_METRICS = {
 
 
 def compiled(config: ClassifierConfig) -> dict[str, Any]:
-    """Loss and metric of the training, for `compile`."""
+    """Loss and metric for `compile`."""
     return {"loss": Loss(config.training.label_smoothing), "metrics": [accuracy]}
 
 
@@ -42,7 +42,7 @@ def compiled(config: ClassifierConfig) -> dict[str, Any]:
 class Loss:
     """Cross-entropy of each label, in nats, with a share of its probability spread over all classes.
 
-    Probabilities are taken as they are, whatever their sum: see `OpinionPool`.
+    The probabilities need not sum to 1: see `OpinionPool`.
     """
 
     smoothing: float
@@ -55,7 +55,7 @@ class Loss:
 
 
 def accuracy(labels: keras.KerasTensor, probabilities: keras.KerasTensor) -> keras.KerasTensor:
-    """1 for each example whose labels are all right, else 0, `[batch]`; the mean is what the test's accuracy is too."""
+    """1 for each example whose labels are all right, else 0, `[batch]`; the mean is the accuracy, as on the test."""
     classes = keras.ops.shape(probabilities)[-1]
     examples = keras.ops.shape(probabilities)[0]
     named = keras.ops.argmax(keras.ops.reshape(probabilities, (examples, -1, classes)), axis=-1)
@@ -64,7 +64,7 @@ def accuracy(labels: keras.KerasTensor, probabilities: keras.KerasTensor) -> ker
 
 
 def score(config: ClassifierConfig, data: LabelledData, probabilities: np.ndarray) -> dict[str, float]:
-    """All metrics of probabilities for the test split."""
+    """All metrics of the probabilities for the test split."""
     labels = data.test.labels
     return metrics.classification(probabilities, labels) | metrics.roc_auc(probabilities, labels)
 
@@ -75,13 +75,13 @@ def judge(
     probabilities: np.ndarray,
     beside: dict[str, np.ndarray],
 ) -> Findings:
-    """The scores beside those of the baselines, and what they come from.
+    """The scores of the model and the baselines, their comparison, and the figures and tables behind them.
 
     Args:
-        run: Of the model.
-        data: Its splits.
-        probabilities: The model's, for the test split.
-        beside: Those of each baseline.
+        run: Run that trained the model.
+        data: Splits of the run.
+        probabilities: Probabilities of the model for the test split.
+        beside: Probabilities of each baseline for the test split, by its name.
     """
     labels, primary, resamples = data.test.labels, run.primary, run.config.evaluation.bootstrap
     scores = score(run.config, data, probabilities)
@@ -113,7 +113,7 @@ def judge(
 
 
 def _beside(probabilities: np.ndarray, baseline: np.ndarray, labels: np.ndarray, resamples: int) -> dict[str, Any]:
-    """Whether the model is right more often than a baseline, on the same examples."""
+    """Tests whether the model is right more often than a baseline on the same examples."""
     right, baseline_right = (
         (answer.argmax(-1) == labels).reshape(len(labels), -1).all(1) for answer in (probabilities, baseline)
     )
@@ -123,7 +123,7 @@ def _beside(probabilities: np.ndarray, baseline: np.ndarray, labels: np.ndarray,
 
 
 def worst_mistakes(probabilities: np.ndarray, labels: np.ndarray, count: int) -> list[int]:
-    """Rows that are wrong, those first whose right answer was thought least likely.
+    """The rows of wrong answers, ordered from the lowest probability of the right answer.
 
     >>> worst_mistakes(np.array([[.9, .1], [.4, .6], [.8, .2]]), np.array([1, 1, 1]), 2)
     [0, 2]
@@ -136,7 +136,7 @@ def worst_mistakes(probabilities: np.ndarray, labels: np.ndarray, count: int) ->
 
 
 def predictions(data: LabelledData, probabilities: np.ndarray) -> pd.DataFrame:
-    """The right label, the model's, and its probability, for each test row."""
+    """The right label, the predicted label and its probability for each test row."""
     rows = len(data.test)
     names = np.array(data.classes)
     table = pd.DataFrame({"row": np.arange(rows)})
@@ -151,7 +151,7 @@ def predictions(data: LabelledData, probabilities: np.ndarray) -> pd.DataFrame:
 
 
 def tables(scores: Mapping[str, Any]) -> str:
-    """On how many of the same examples only one is right, and whether that can be chance."""
+    """A Markdown table of paired tests: how often only the model or only a baseline is right, and the p value."""
     lines = ["| beside | only the model is right | only the baseline | McNemar's exact p | difference of accuracy |"]
     lines.append("|---|---|---|---|---|")
     for name, found in scores["comparisons"].items():
@@ -164,12 +164,12 @@ def tables(scores: Mapping[str, Any]) -> str:
 
 
 def proof(config: ClassifierConfig) -> dict[str, Any]:
-    """Answers are probabilities, of which the highest is the label."""
+    """Settings for the proof of exports: answers are probabilities, and the highest one names the label."""
     return {"classes": True, "least_size": 1.0}
 
 
 def write_saved_model(run: Run[ClassifierConfig, LabelledData], data: LabelledData, path: Path) -> None:
-    """Adds the label's name to the probabilities, inside the SavedModel."""
+    """Writes the SavedModel, which gives the name of the label next to the probabilities."""
 
     def serve(probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
         return {
@@ -181,7 +181,7 @@ def write_saved_model(run: Run[ClassifierConfig, LabelledData], data: LabelledDa
 
 
 def write_tflite(run: Run[ClassifierConfig, LabelledData], path: Path, quantization: str | None, examples: Any) -> None:
-    """What is trained, for whole sequences and, where the model can be stepped, for single steps too."""
+    """Writes the trained part for whole sequences and, if the model can be stepped, for single time steps too."""
     export_tflite(halves(run.model)[1], path, quantization, examples)
 
 

@@ -1,1 +1,1 @@
-"""Series whose next steps are forecast."""
+"""Forecasting of series."""

@@ -1,6 +1,6 @@
-"""What a model or a baseline answers, as numbers that can be compared: standardised, the centre, losses by window.
+"""Answers of a model or a baseline as comparable values: standardised, their centre, and their losses.
 
-Answers are in the units of the data, `[n, horizon, targets]`, or `[n, horizon, targets, quantiles]`.
+Answers are in the units of the data, `[n, horizon, targets]` or `[n, horizon, targets, quantiles]`.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from .config import ForecastConfig
 
 LEAST_VARIANCE = 0.01
-"""Of the usual one: what a baseline forecasts at least, since a variance of 0 is infinitely wrong."""
+"""Least variance that a baseline forecasts, as a share of the usual one, because a variance of 0 has infinite loss."""
 
 
 def standardized(data: SeriesData, test: WindowExamples, answers: np.ndarray) -> np.ndarray:
-    """Answers as standardised numbers, of the same shape."""
+    """The answers standardised, of the same shape."""
     answers, series = np.asarray(answers, np.float64), test.windows.series
     if answers.ndim == 3:
         return data.scale.from_units(answers, series)
@@ -31,17 +31,17 @@ def standardized(data: SeriesData, test: WindowExamples, answers: np.ndarray) ->
 
 
 def center(answers: np.ndarray, quantiles: tuple[float, ...]) -> np.ndarray:
-    """The forecast itself, `[n, horizon, targets]`: of quantiles the median."""
+    """The forecast itself, `[n, horizon, targets]`; the median if the answers are quantiles."""
     return answers[..., quantiles.index(0.5)] if answers.ndim == 4 else answers
 
 
 def beside_median(levels: tuple[float, ...]) -> list[tuple[int, float]]:
-    """The quantiles but for the median, and their places."""
+    """The indices and levels of the quantiles other than the median."""
     return [(place, level) for place, level in enumerate(levels) if level != 0.5]
 
 
 def intervals_of(levels: tuple[float, ...]) -> dict[float, tuple[int, int]]:
-    """The central intervals among quantiles: per cent, and the places of their ends.
+    """The central intervals among quantiles: coverage in per cent, and the indices of their ends.
 
     >>> intervals_of((0.05, 0.25, 0.5, 0.75, 0.95))
     {90.0: (0, 4), 50.0: (1, 3)}
@@ -52,7 +52,7 @@ def intervals_of(levels: tuple[float, ...]) -> dict[float, tuple[int, int]]:
 
 
 def losses(config: ForecastConfig, data: SeriesData, answers: np.ndarray) -> np.ndarray:
-    """The loss that counts of each number, `[n, horizon, targets]`: squared error, QLIKE or log loss.
+    """The primary loss of each value, `[n, horizon, targets]`: squared error, QLIKE or log loss.
 
     It is NaN where there is no answer.
     """
@@ -64,12 +64,12 @@ def losses(config: ForecastConfig, data: SeriesData, answers: np.ndarray) -> np.
 
 
 def naive_of(config: ForecastConfig) -> str:
-    """The baseline that a forecast must beat to be of use."""
+    """The name of the baseline that a useful forecast must beat."""
     return {"direction": "most_frequent", "volatility": "moving_average"}.get(config.data.target, "last_value")
 
 
 def in_units(baseline: Callable[[Windows, Windows], np.ndarray], data: SeriesData) -> np.ndarray:
-    """What a baseline, which knows standardised numbers alone, answers for the test split."""
+    """The answers for the test split, in units, of a baseline that computes with standardised values."""
     z = baseline(data.train.windows, data.test.windows)
     if data.scale.target == "volatility":
         z = np.maximum(z, LEAST_VARIANCE)
@@ -79,7 +79,7 @@ def in_units(baseline: Callable[[Windows, Windows], np.ndarray], data: SeriesDat
 def every_kth(
     baseline: Callable[[Windows, Windows], tuple[np.ndarray, np.ndarray]], train: Windows, test: Windows
 ) -> np.ndarray:
-    """The forecasts of a baseline that takes some windows only, NaN for the others."""
+    """The forecasts of a baseline that takes only some windows, with NaN for the others."""
     forecasts, rows = baseline(train, test)
     answers = np.full((len(test), *forecasts.shape[1:]), np.nan)
     answers[rows] = forecasts

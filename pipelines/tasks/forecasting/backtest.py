@@ -1,4 +1,4 @@
-"""Rolling-origin backtest: parts of the test split scored by themselves, each by a network trained anew, if asked."""
+"""Rolling-origin backtest: scores parts of the test split separately, on request each with a newly trained network."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FOLDER = "backtest"
 
 
 def parts(data: SeriesData, count: int) -> list[np.ndarray]:
-    """Rows of the test windows by consecutive spans of their first dates, of about as many dates each."""
+    """The rows of the test windows in consecutive spans of their first dates, with about equally many dates each."""
     first = data.test.ends_of_futures[:, 0]
     dates = np.unique(first)
     spans = np.array_split(dates, min(count, len(dates)))
@@ -29,13 +29,13 @@ def parts(data: SeriesData, count: int) -> list[np.ndarray]:
 def scores(
     run: Run[ForecastConfig, SeriesData], data: SeriesData, of_each: dict[str, np.ndarray], naive: str
 ) -> list[dict[str, Any]]:
-    """The mean loss of the model and of the naive forecast in each part, and that of the network trained for it.
+    """The mean loss of the model, the naive forecast and, on request, the network trained anew, in each part.
 
     Args:
-        run: Of the model; networks that are trained anew lie in its folder `backtest`.
-        data: Its splits.
-        of_each: Losses `[n, horizon, targets]` of the model and the baselines.
-        naive: Which of these is the naive forecast.
+        run: Run that trained the model; its folder `backtest` holds the networks trained anew.
+        data: Splits of the run.
+        of_each: Losses `[n, horizon, targets]` of the model and the baselines, by name.
+        naive: Name of the naive forecast among them.
     """
     found = []
     for number, rows in enumerate(parts(data, run.config.evaluation.windows)):
@@ -54,9 +54,9 @@ def scores(
 
 
 def refitted(run: Run[ForecastConfig, SeriesData], data: SeriesData, rows: np.ndarray, number: int) -> np.ndarray:
-    """Losses in one part of a network that was trained on all that was known before it.
+    """The losses in one part of a network trained on all data before that part.
 
-    Validation is as long as that of the run, and ends where the part begins. Losses are of the run's own scale.
+    Its validation split is as long as in the run and ends where the part begins. The losses use the scale of the run.
     """
     from ...core.pipeline import Run
     from ...stages.training import train
@@ -79,7 +79,7 @@ def refitted(run: Run[ForecastConfig, SeriesData], data: SeriesData, rows: np.nd
 
 
 def keys(data: SeriesData) -> list[int]:
-    """The first known row of each test window, which tells them apart."""
+    """The first known row of each test window, which identifies it."""
     return data.test.windows.starts.tolist()
 
 

@@ -1,8 +1,8 @@
-"""Naive forecasts: what a sceptic would compare a forecast with.
+"""Baselines for forecasts.
 
-Each baseline is a function of training and test windows that returns forecasts of the test windows, float64
-`[windows, horizon, targets]` in the units of `values`. Those that learn nothing leave the training windows unread. Test
-windows are read batch by batch. On logarithms of prices, `last_value` is the forecast of zero return, the random walk.
+Each baseline is a function that takes training and test windows and returns forecasts for the test windows, float64
+`[windows, horizon, targets]` in the units of `values`. Baselines that learn nothing ignore the training windows. They
+read the test windows in batches. On logarithms of prices, `last_value` is the forecast of zero return, the random walk.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def drift(train: Windows, test: Windows) -> np.ndarray:
     """The line through the first and the last value of the window, continued.
 
     Raises:
-        UsageError: If the window has one step alone.
+        UsageError: If the window has only one step.
     """
     _enough_steps(test, 2, "A line")
     ahead = np.arange(1, test.horizon + 1)[:, None]
@@ -57,7 +57,7 @@ def moving_average(train: Windows, test: Windows, steps: int) -> np.ndarray:
     Args:
         train: Not read.
         test: The windows to forecast.
-        steps: How many values.
+        steps: Number of values to average.
 
     Raises:
         UsageError: If the window has fewer steps.
@@ -67,7 +67,7 @@ def moving_average(train: Windows, test: Windows, steps: int) -> np.ndarray:
 
 
 def mean_of_training(train: Windows, test: Windows) -> np.ndarray:
-    """The mean of the rows of its series that are in training windows, inputs or futures, each counted once.
+    """The mean over the rows of each series that training windows cover as inputs or futures, each counted once.
 
     Raises:
         DataError: If a series of the test windows has no training window.
@@ -85,16 +85,17 @@ def mean_of_training(train: Windows, test: Windows) -> np.ndarray:
 
 
 def linear(train: Windows, test: Windows) -> np.ndarray:
-    """Ridge regression from the window of a target to its future, both less the last known value.
+    """Ridge regression from the window of a target to its future, both minus the last known value.
 
-    One regression with a constant serves all targets and series, so they count by their variance: scale the values
-    first. It knows changes but no level: what is added to a window is added to its forecast.
+    One regression with a constant serves all targets and series, so their variance weights them: scale the values
+    first. It uses changes but no level: a constant added to a window is added to its forecast.
 
-    The penalty, a multiple of the mean square of the inputs, is chosen on the last fifth of each series' training
-    windows, for a regression on those whose futures are over before. Then all training windows are fitted.
+    The penalty is a multiple of the mean square of the inputs. The last fifth of each series' training windows chooses
+    it, with a regression on the windows whose futures end before the futures of that fifth begin. Then the regression
+    is fitted on all training windows.
 
     Source: NLinear of Zeng, Chen, Zhang, Xu, Are Transformers Effective for Time Series Forecasting?, AAAI 2023, arXiv
-    2205.13504, there by gradient descent.
+    2205.13504, where gradient descent fits it.
 
     Raises:
         DataError: If the training windows are too few to hold out a fifth.
@@ -104,22 +105,22 @@ def linear(train: Windows, test: Windows) -> np.ndarray:
     errors = []
     for strength in STRENGTHS:
         W = _ridge(*fitted, strength)
-        errors.append(np.sum(W * (held[0] @ W - 2 * held[1])))  # ||Y - X W||^2 less ||Y||^2, which all have in common
+        errors.append(np.sum(W * (held[0] @ W - 2 * held[1])))  # ||Y - X W||^2 - ||Y||^2; all share the latter
     XX, XY = (early + middle + late for early, middle, late in zip(fitted, between, held, strict=True))
     W = _ridge(XX, XY, STRENGTHS[np.argmin(errors)])
     return _forecast(test, lambda known: (_regressors(known) @ W).swapaxes(1, 2) + known[:, -1:])
 
 
 def theta(train: Windows, test: Windows, season: int, seconds: float) -> tuple[np.ndarray, np.ndarray]:
-    """The Theta method on every k-th window, k a power of 2 as small as the time allows.
+    """The Theta method on every k-th window, where k is the smallest power of 2 that the time allows.
 
-    Each window and target is fitted by itself: simple exponential smoothing plus half the slope of the trend line.
-    Where a test finds a season, its additive effects are taken off before and added again. Widely spaced windows come
-    first, then those halfway between, as long as the pace so far says that all of them can be done in time; what time
-    cuts short is thrown away. Which windows are done thus depends on the machine.
+    Each window and target is fitted separately: simple exponential smoothing plus half the slope of the trend line.
+    Where a test finds a season, its additive effects are subtracted before and added again after. Widely spaced windows
+    come first, then the windows halfway between, as long as the pace so far lets all of them finish in time; a round
+    that runs out of time is discarded. So the machine determines which windows are forecast.
 
-    statsmodels' own `ThetaModel` is not taken: in 0.15 a window that is constant, with or without its season, gets a
-    slope that it does not have.
+    This replaces the `ThetaModel` of statsmodels, which in 0.15 gives a slope to a window that is constant, with or
+    without its season.
 
     Source: Assimakopoulos, Nikolopoulos, The Theta Model: a Decomposition Approach to Forecasting, International
     Journal of Forecasting 2000; in the form of Hyndman, Billah, Unmasking the Theta Method, same journal 2003.
@@ -128,16 +129,16 @@ def theta(train: Windows, test: Windows, season: int, seconds: float) -> tuple[n
         train: Not read.
         test: The windows to forecast.
         season: Steps of a season; 1 for none.
-        seconds: The most time to take, but for the window that is on; the first one is done in any case.
+        seconds: Time limit; the current window may exceed it, and the first window is always forecast.
 
     Returns:
-        The forecasts `[rows, horizon, targets]`, and the rows of the windows that were done, ascending int64.
+        The forecasts `[rows, horizon, targets]`, and the rows of the windows that were forecast, ascending int64.
 
     Raises:
         UsageError: If the window is shorter than two seasons.
     """
     _enough_steps(test, 2 * season, "Two seasons")
-    import statsmodels.tsa.holtwinters  # noqa: F401  here, since it takes longer than many windows
+    import statsmodels.tsa.holtwinters  # noqa: F401  before the timed part, because the import takes longer than many windows
 
     answers = np.empty((len(test), test.horizon, len(test.targets)))
 
@@ -169,8 +170,8 @@ def _theta(y: np.ndarray, season: int, horizon: int) -> np.ndarray:
     if season > 1 and _has_season(y, season):
         seasonal = seasonal_decompose(y, model="additive", period=season).seasonal
     adjusted = y - seasonal
-    unit = adjusted.std() or 1.0  # small numbers stop the search for alpha too soon
-    with np.errstate(divide="ignore"):  # of its AIC, where the fit is exact
+    unit = adjusted.std() or 1.0  # small values stop the search for alpha too early
+    with np.errstate(divide="ignore"):  # its AIC takes log(0) if the fit is exact
         smoothing = SimpleExpSmoothing(
             adjusted / unit, initialization_method="known", initial_level=adjusted[0] / unit
         ).fit()
@@ -180,7 +181,7 @@ def _theta(y: np.ndarray, season: int, horizon: int) -> np.ndarray:
 
 
 def _has_season(y: np.ndarray, season: int) -> bool:
-    """Whether the autocorrelation at one season is more than chance, at 10% (Assimakopoulos, Nikolopoulos 2000)."""
+    """Tests the autocorrelation at one season against chance at the 10% level (Assimakopoulos, Nikolopoulos 2000)."""
     centred = y - y.mean()
     r = np.array([centred[k:] @ centred[: len(y) - k] for k in range(season + 1)])
     return abs(r[season]) > 1.645 * np.sqrt((r[0] ** 2 + 2 * np.sum(r[1:season] ** 2)) / len(y))
@@ -198,7 +199,7 @@ def _known(windows: Windows) -> np.ndarray:
 
 
 def _forecast(test: Windows, forecast: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """What a function makes of the known steps of each batch, at every step of the horizon."""
+    """The forecasts that a function makes from the known steps of each batch, at every step of the horizon."""
     answers = np.empty((len(test), test.horizon, len(test.targets)))
     for first in range(0, len(test), BATCH):
         rows = slice(first, first + BATCH)
@@ -207,7 +208,7 @@ def _forecast(test: Windows, forecast: Callable[[np.ndarray], np.ndarray]) -> np
 
 
 def _parts(train: Windows) -> np.ndarray:
-    """2 for the last fifth of each series' windows, 0 for those whose futures end before theirs begin, 1 between."""
+    """The part of each window: 2 in the last fifth of its series, 0 if its future ends before theirs begin, else 1."""
     parts = np.ones(len(train), np.int8)
     for series in np.unique(train.series):
         own = train.series == series
@@ -223,7 +224,7 @@ def _parts(train: Windows) -> np.ndarray:
 
 
 def _regressors(known: np.ndarray) -> np.ndarray:
-    """The window less its last value, `[windows, targets, window]`; the last one, which is 0, is the constant 1."""
+    """The window minus its last value, `[windows, targets, window]`; the constant 1 replaces the last difference, 0."""
     X = (known - known[:, -1:]).swapaxes(1, 2)
     X[:, :, -1] = 1
     return X

@@ -1,4 +1,4 @@
-"""Dates of regular series: those that come next, and dates as numbers."""
+"""Dates of regular series: the dates that follow, and dates as numbers."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from ...runtime import dates as of_runtime
 DAY = np.timedelta64(1, "D")
 MONTH_DAYS = 30.44
 RECENT = 60 * DAY
-"""How far back the times of the day and week are looked at."""
+"""Span before the last date in which the times of the day and week are collected."""
 
 
 def next_dates(dates: np.ndarray, count: int) -> np.ndarray:
-    """The dates that follow a regular series, from minutes over trading days and weeks to months and years.
+    """The dates that follow a regular series, with steps from minutes to trading days, weeks, months and years.
 
-    The step is the most common difference, the shortest of equally common ones. Steps below two days go on at the
-    times of the week (of the day, below two weeks) that occur in the last 60 days: trading days leave out weekends,
-    trading hours leave out nights. Months, and several months, keep the day of the month that is the most common, or
-    the number of days to its end if that is more regular, so that month ends stay month ends. What else is open or
-    closed is not known: a coming holiday of an exchange is given as a trading day.
+    The step is the most common difference, the shortest among equally common ones. Steps below two days continue at the
+    times of the week that occur in the last 60 days (times of the day if those span less than two weeks): trading days
+    leave out weekends, and trading hours leave out nights. Steps of one or several months keep the most common day of
+    the month, or the number of days to its end if that is more regular, so that month ends stay month ends. The
+    function knows no holidays: it gives a coming holiday of an exchange as a trading day.
 
     Args:
-        dates: datetime64 `[rows]` without zone, strictly increasing.
-        count: How many dates.
+        dates: datetime64 `[rows]` without a time zone, strictly increasing.
+        count: Number of dates.
 
     Returns:
-        `[count]`, of the same unit.
+        `[count]`, in the same unit.
 
     Raises:
         DataError: If there are fewer than two dates.
@@ -44,7 +44,7 @@ def next_dates(dates: np.ndarray, count: int) -> np.ndarray:
     known = dates.astype("datetime64[us]")
     differences = np.diff(known)
     step = _most_common(differences)
-    four_weeks = step == 28 * DAY and (differences == step).sum() > 1  # the most common of months once alone, as a tie
+    four_weeks = step == 28 * DAY and (differences == step).sum() > 1  # a single one is a month that won a tie
     if step < 2 * DAY:
         following = _at_open_times(known, step, count)
     elif step < 28 * DAY or four_weeks:
@@ -55,10 +55,10 @@ def next_dates(dates: np.ndarray, count: int) -> np.ndarray:
 
 
 def minutes(dates: np.ndarray) -> np.ndarray:
-    """Whole minutes since 1970-01-01 00:00, rounded down: int32, of the shape of `dates`.
+    """Whole minutes since 1970-01-01 00:00, rounded down: int32, with the shape of `dates`.
 
     Raises:
-        DataError: If a date has no such number.
+        DataError: If a date cannot be given as such a number.
     """
     try:
         return of_runtime.minutes(dates)
@@ -67,13 +67,13 @@ def minutes(dates: np.ndarray) -> np.ndarray:
 
 
 def _most_common(values: np.ndarray) -> Any:
-    """The most common value, the smallest of equally common ones."""
+    """The most common value, the smallest among equally common ones."""
     found, counts = np.unique(values, return_counts=True)
     return found[np.argmax(counts)]
 
 
 def _at_open_times(known: np.ndarray, step: np.timedelta64, count: int) -> np.ndarray:
-    """The grid that most of the recent dates lie on, without times of the week or day at which none of them is."""
+    """The grid of most of the recent dates, without times of the week or day at which no recent date lies."""
     recent = known[known >= known[-1] - RECENT]
     span = recent[-1] - recent[0]
     period = next((period for period in (7 * DAY, DAY) if span >= 2 * period and DAY % step == 0 * DAY), step)
@@ -87,7 +87,7 @@ def _at_open_times(known: np.ndarray, step: np.timedelta64, count: int) -> np.nd
 
 
 def _months_on(known: np.ndarray, months: int, count: int) -> np.ndarray:
-    """Dates that many calendar months apart, at the time of day of the last one."""
+    """Dates `months` calendar months apart, at the time of day of the last date."""
     day, length = _days_of_month(known)
     usual, usual_left = _most_common(day), _most_common(length - 1 - day)
     by_end, by_start = (length - 1 - day == usual_left).sum(), (day == usual).sum()
@@ -99,7 +99,7 @@ def _months_on(known: np.ndarray, months: int, count: int) -> np.ndarray:
 
 
 def _days_of_month(dates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The day of the month, counted from 0, and how many days that month has."""
+    """The day of the month, counted from 0, and the number of days of that month."""
     month = dates.astype("datetime64[M]")
     first = month.astype("datetime64[D]")
     return (dates.astype("datetime64[D]") - first) // DAY, ((month + 1).astype("datetime64[D]") - first) // DAY

@@ -1,6 +1,6 @@
-"""Whether a series will be above its last known value: naive answers, and scores of probabilities.
+"""Forecasts whether a series will be above its last known value: naive answers, and scores of probabilities.
 
-Probabilities of having risen are `[n, horizon, targets]`; no change counts as not risen.
+The probabilities of having risen are `[n, horizon, targets]`; no change counts as not risen.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def log_loss(came: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 
 
 def scores(came: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-    """Log loss, Brier score (1950), and share and Matthews' correlation of right directions."""
+    """Log loss, Brier score (1950), and accuracy and Matthews' correlation of the directions."""
     found = {
         "log_loss": float(log_loss(came, probabilities).mean()),
         "brier": float(np.square(probabilities - came).mean()),
@@ -36,12 +36,12 @@ def scores(came: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
 
 
 def most_frequent(train: Windows, test: Windows) -> np.ndarray:
-    """How often each step of each target was above the last known one in training."""
+    """The share of training windows in which each step of each target was above the last known one."""
     return np.repeat(risen(train).mean(axis=0)[None], len(test), axis=0)
 
 
 def after_the_last(train: Windows, test: Windows) -> np.ndarray:
-    """The same, apart for windows whose last step rose and those whose did not."""
+    """The same shares, separately for windows whose last step rose and windows whose last step did not."""
     answers = most_frequent(train, test)
     last = [_changes(windows)[:, -1] > 0 for windows in (train, test)]
     came = risen(train)
@@ -54,7 +54,7 @@ def after_the_last(train: Windows, test: Windows) -> np.ndarray:
 
 
 def logistic(train: Windows, test: Windows) -> np.ndarray:
-    """Logistic regression on the changes within the window, one for each step, all targets together."""
+    """Logistic regressions on the changes within the window, one for each step and all targets together."""
     from sklearn.linear_model import LogisticRegression
 
     came, answers = risen(train), most_frequent(train, test)
@@ -68,5 +68,5 @@ def logistic(train: Windows, test: Windows) -> np.ndarray:
 
 
 def _changes(windows: Windows) -> np.ndarray:
-    """Of the targets from step to step within the window, float64 `[n, window - 1, targets]`."""
+    """The changes of the targets from step to step within the window, float64 `[n, window - 1, targets]`."""
     return np.diff(windows.inputs()[:, :, list(windows.targets)].astype(np.float64), axis=1)

@@ -1,4 +1,4 @@
-"""Features that a configuration declares: numbers for each row, made of that row and earlier ones of its series."""
+"""Features that a configuration declares: values for each row from that row and earlier rows of its series."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CALENDAR = ("hour", "day_of_week", "day_of_year")
 
 
 class Feature(Section):
-    """One feature; all are standardised by the training rows of each series, but for those of the calendar."""
+    """One feature; the training rows of each series standardise it, except for calendar features."""
 
     kind: Literal[
         "value",
@@ -29,15 +29,16 @@ class Feature(Section):
         "day_of_week",
         "day_of_year",
     ]
-    """With x_t the column's value in row t and n the steps: `value` x_t; `change` x_t - x_(t-n); `moving_mean` the mean
-    of the last n values less x_t; of positive columns `log_return` log(x_t / x_(t-n)), `absolute_return` its size,
-    `moving_deviation` the root mean square of the last n log returns from row to row; of columns without negative
-    numbers, such as volumes, `log_change` log((1 + x_t) / (1 + x_(t-n))). The calendar's are sine and cosine of their
-    cycle: a day, a week, 365.2425 days."""
+    """Kind of feature, where x_t is the value of the column in row t and n is `steps`. `value` is x_t; `change` is
+    x_t - x_(t-n); `moving_mean` is the mean of the last n values minus x_t. For positive columns, `log_return` is
+    log(x_t / x_(t-n)), `absolute_return` its absolute value, and `moving_deviation` the root mean square of the last n
+    log returns from row to row. For columns without negative values, such as volumes, `log_change` is
+    log((1 + x_t) / (1 + x_(t-n))). The calendar features `hour`, `day_of_week` and `day_of_year` are sine and cosine of
+    a cycle of a day, a week or 365.2425 days."""
     column: str | None = None
-    """Of which column; null for those of the calendar."""
+    """Column of the feature; null for calendar features."""
     steps: PositiveInt = 1
-    """How many rows it reaches back, or the rows of a moving one."""
+    """Number of rows that the feature reaches back, or that a moving feature covers."""
 
     @model_validator(mode="after")
     def _has_what_it_needs(self) -> Feature:
@@ -50,7 +51,7 @@ class Feature(Section):
 
     @property
     def before(self) -> int:
-        """Rows before a row that it is made of."""
+        """Number of earlier rows that the feature of a row needs."""
         if self.kind in ("value", *CALENDAR):
             return 0
         return self.steps - 1 if self.kind == "moving_mean" else self.steps

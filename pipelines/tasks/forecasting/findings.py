@@ -1,4 +1,4 @@
-"""What the card of a forecasting run shows beyond the scores: pictures, scores by step, part and series, forecasts."""
+"""Findings of a forecasting run beyond its scores: figures, losses by step, part and series, and forecasts."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ MOST_SERIES = 50
 STEPS = (1, 2, 3, 5, 10, 20, 24, 48, 96, 192, 336, 720)
 LOSSES = {"mse": "squared error", "qlike": "QLIKE", "log_loss": "log loss"}
 KNOWN = 4
-"""A fan shows so many times the horizon of known steps, and 30 at least."""
+"""Number of known steps in a fan in multiples of the horizon; a fan shows at least 30."""
 
 
 def examine(
     run: Run[ForecastConfig, SeriesData], data: SeriesData, answers: np.ndarray, beside: dict[str, np.ndarray]
 ) -> Findings:
-    """Pictures, and scores by step, target, series and part of the test.
+    """Figures, predictions, and losses by step, target, series and part of the test.
 
     Args:
-        run: Of the model.
-        data: Its splits.
-        answers: The model's forecasts for the test split, in units.
-        beside: Those of each baseline.
+        run: Run that trained the model.
+        data: Splits of the run.
+        answers: Forecasts of the model for the test split, in units.
+        beside: Forecasts of each baseline for the test split, in units, by its name.
     """
     of_each = {name: losses(run.config, data, each) for name, each in {"model": answers, **beside}.items()}
     by_step = {name: np.nanmean(each, axis=(0, 2)) for name, each in of_each.items()}
@@ -82,7 +82,7 @@ def groups(
 
 
 def fans(run: Run[ForecastConfig, SeriesData], data: SeriesData, answers: np.ndarray) -> list[plots.Fan]:
-    """The forecasts of the last windows: of different series and targets, or else of one after the other."""
+    """The forecasts of the last window of each series and target, or of the last windows of a single one."""
     test, quantiles = data.test, run.config.model.quantiles
     shown = []
     for number in np.unique(test.windows.series)[:PANELS]:
@@ -114,7 +114,7 @@ def fans(run: Run[ForecastConfig, SeriesData], data: SeriesData, answers: np.nda
 
 
 def known_steps(data: SeriesData, split: WindowExamples, target: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The last known values of one window in units, and their dates; more than the window has, if there are."""
+    """The last known values of one window in units, and their dates; `count` may reach back beyond the window."""
     series = int(split.windows.series[0])
     end = int(split.windows.starts[0]) + split.windows.window
     first = max(int(data.stack.firsts[series]) + data.scale.before, end - count)
@@ -124,24 +124,25 @@ def known_steps(data: SeriesData, split: WindowExamples, target: int, count: int
 
 
 def title(data: SeriesData, split: WindowExamples, target: int) -> str:
-    """Which series and column."""
+    """The title of a panel, with series and column."""
     name = data.stack.names[int(split.windows.series[0])]
     what = f"volatility of {data.names[target]}" if data.scale.target == "volatility" else data.names[target]
     return f"{name}: {what}" if len(data.stack.names) > 1 or len(data.names) == 1 else what
 
 
 def calibration(run: Run[ForecastConfig, SeriesData], data: SeriesData, answers: np.ndarray) -> Any:
-    """The share of values below each quantile."""
+    """Plots the share of values below each quantile."""
     y, q = data.test.labels.astype(np.float64), standardized(data, data.test, answers)
     observed = (y[..., None] <= q).mean(axis=(0, 1, 2))
     return plots.interval_calibration(np.array(run.config.model.quantiles), observed, "calibration of the quantiles")
 
 
 def predictions(run: Run[ForecastConfig, SeriesData], data: SeriesData, answers: np.ndarray) -> pd.DataFrame:
-    """A row for each forecast step, from every h-th window of each series, so that each date stands once.
+    """A row for each forecast step, from every h-th window of each series, so that each date occurs once.
 
-    Columns: `series`, `made_on` (the last known date), `date`, `target`, `actual`, `forecast`, and the quantiles beside
-    the median, which is the forecast. Of a direction, `actual` is 1 if the value is above that of `made_on`.
+    The columns are `series`, `made_on` (the last known date), `date`, `target`, `actual`, `forecast`, and the quantiles
+    other than the median, which is the forecast. For a direction, `actual` is 1 if the value is above the value on
+    `made_on`.
     """
     test = data.test
     horizon, quantiles = test.windows.horizon, run.config.model.quantiles
@@ -173,5 +174,5 @@ def predictions(run: Run[ForecastConfig, SeriesData], data: SeriesData, answers:
 
 
 def significant(values: np.ndarray) -> np.ndarray:
-    """Seven digits, as many as the model computes with."""
+    """The values rounded to seven significant digits, the precision of the model."""
     return np.array([float(f"{value:.7g}") for value in values])

@@ -1,4 +1,4 @@
-"""What stands around a network that forecasts: from raw windows to standardised numbers, and back to units."""
+"""Layers around a forecasting network: from raw windows to standardised values, and back to units."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from .student import student_quantile
 
 MINUTES_OF_A_DAY = 24 * 60
 CYCLES = {"hour": 1.0, "day_of_week": 7.0, "day_of_year": 365.2425}
-"""In days."""
+"""Length of each cycle of the calendar, in days."""
 
 
 def network_inputs(
     data: SeriesData, features: Sequence[Feature], embedding: int | None = None
 ) -> tuple[dict[str, keras.KerasTensor], keras.KerasTensor, list[keras.KerasTensor]]:
-    """The inputs of a model, and what the network reads.
+    """The raw inputs of a model, and the standardised targets and features that the network reads.
 
     Args:
-        data: With the scales.
-        features: As declared.
-        embedding: Numbers that stand for a series; None for none.
+        data: Splits with the fitted scales.
+        features: Declared features.
+        embedding: Size of the embedding of a series; None leaves it out.
 
     Returns:
         Raw inputs by name; standardised targets `[batch, window, targets]`; and features, each
@@ -61,26 +61,26 @@ def network_inputs(
 def forecasts_in_units(
     model: keras.Model, scale: Scale, output: str, quantiles: Sequence[float], stretches: Sequence[float] = ()
 ) -> keras.KerasTensor:
-    """The standardised forecasts of a model in units, named `forecast`, or `quantiles`."""
+    """The standardised forecasts of a model in the units of the data, named `forecast` or `quantiles`."""
     name = "quantiles" if output in ("quantiles", "gaussian", "student_t") else "forecast"
     layer = InUnits(output, quantiles, stretches, **of_scale(scale), name=name)
     return layer(model.output, model.input.get("series"))
 
 
 def calibrated(model: keras.Model, data: SeriesData, output: str, quantiles: Sequence[float]) -> list[float]:
-    """The stretches with which as many values of the validation lie below each quantile as its level says.
+    """The factors for the quantiles that make the share of validation values below each one equal its level.
 
-    It is the calibration of conformalised quantile regression (Romano, Patterson, Candès 2019, arXiv 1905.03222), by a
-    factor where that adds a constant, since the width of intervals changes with the volatility.
+    This is the calibration of conformalised quantile regression (Romano, Patterson, Candès 2019, arXiv 1905.03222),
+    with a factor in place of its added constant, because the width of the intervals changes with the volatility.
 
     Args:
-        model: Trained, with standardised answers.
-        data: With the validation split.
+        model: Trained model with standardised answers.
+        data: Splits, of which the calibration uses validation.
         output: As in `model.forecasts`.
-        quantiles: Their levels.
+        quantiles: Levels of the quantiles.
 
     Returns:
-        One for each quantile, for all steps, targets and series; 1 for the median, none below 0.
+        One factor for each quantile, shared by all steps, targets and series; 1 for the median, none below 0.
     """
     answers = model.predict(data.validation.inputs, batch_size=256, verbose=0)
     z = ops.convert_to_numpy(distribution_quantiles(ops.convert_to_tensor(answers), output, quantiles))
@@ -103,13 +103,15 @@ def of_scale(scale: Scale) -> dict[str, Any]:
 def fit_features(
     features: Sequence[Feature], columns: tuple[str, ...], rows: list[np.ndarray], names: tuple[str, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Means and deviations of features, `[series, features]`; 0 and 1 of the calendar, and 1 where nothing changes.
+    """Means and deviations of features, `[series, features]`.
+
+    Calendar features have mean 0 and deviation 1, and features that never change have deviation 1.
 
     Args:
-        features: As declared.
+        features: Declared features.
         columns: Names of the raw columns.
-        rows: The training rows of each series, `[rows, columns]`.
-        names: Of the series.
+        rows: Training rows of each series, `[rows, columns]`.
+        names: Names of the series.
 
     Raises:
         DataError: If a series has too few training rows.
@@ -144,14 +146,14 @@ class _Scaled(layers.Layer):
 
 @keras.saving.register_keras_serializable("keras_recurrent")
 class Standardize(_Scaled):
-    """Targets as the network takes them, `Scale.standardized`. It also keeps what the inputs of the model mean.
+    """Standardises targets with `Scale.standardized`, and keeps the names of the model's inputs.
 
     Args:
         columns: Names of the raw columns.
         series: Names of the series, by number.
         target: As in `Scale`.
-        means: `[series][targets]`.
-        deviations: `[series][targets]`.
+        means: Means `[series][targets]`.
+        deviations: Deviations `[series][targets]`.
 
     Call arguments:
         x: `(batch, rows, targets)`, in the units of the data.
@@ -174,22 +176,22 @@ class Standardize(_Scaled):
 
 @keras.saving.register_keras_serializable("keras_recurrent")
 class InUnits(_Scaled):
-    """Standardised forecasts, or their distributions, in the units of the data, `Scale.in_units`.
+    """Converts standardised forecasts or their distributions to the units of the data with `Scale.in_units`.
 
-    Distributions become quantiles: those of a normal one are `mean + deviation q`, those of Student's t
-    `location + scale q`, with q the quantile of the standard one. Quantiles are moved away from the median, or towards
-    it, by `stretches`.
+    Distributions become quantiles: `mean + deviation q` for a normal distribution and `location + scale q` for
+    Student's t, where q is the quantile of the standard distribution. `stretches` moves quantiles away from the median
+    or towards it.
 
     Args:
         output: As in `model.forecasts`.
-        quantiles: Which quantiles a distribution becomes.
-        stretches: For each quantile, by how much its distance from the median is multiplied; none leaves them.
+        quantiles: Levels of the quantiles.
+        stretches: Factor for the distance of each quantile from the median; empty leaves the quantiles unchanged.
         target: As in `Scale`.
-        means: `[series][targets]`.
-        deviations: `[series][targets]`.
+        means: Means `[series][targets]`.
+        deviations: Deviations `[series][targets]`.
 
     Call arguments:
-        z: `(batch, horizon, targets)`, or with an axis more of quantiles or parameters.
+        z: `(batch, horizon, targets)`, or with a further axis of quantiles or parameters.
         series: Number of the series, `(batch,)` int32; None if there is only one.
 
     Returns:
@@ -220,7 +222,10 @@ class InUnits(_Scaled):
 
 
 def distribution_quantiles(z: keras.KerasTensor, output: str, quantiles: Sequence[float]) -> keras.KerasTensor:
-    """Quantiles `[..., quantiles]` of the distributions whose parameters stand on the last axis; others as they are."""
+    """Quantiles `[..., quantiles]` of distributions with parameters on the last axis.
+
+    Of a direction only the probability `[...]` remains; other outputs stay unchanged.
+    """
     from statistics import NormalDist
 
     match output:
@@ -237,21 +242,21 @@ def distribution_quantiles(z: keras.KerasTensor, output: str, quantiles: Sequenc
 
 @keras.saving.register_keras_serializable("keras_recurrent")
 class Features(layers.Layer):
-    """The declared features of raw windows, standardised.
+    """Computes the declared features of raw windows, standardised.
 
     Args:
         features: Settings of each `Feature`.
         columns: Names of the raw columns.
-        means: `[series][features]`; those of the calendar have 0.
-        deviations: `[series][features]`; those of the calendar have 1.
+        means: Means `[series][features]`; 0 for calendar features.
+        deviations: Deviations `[series][features]`; 1 for calendar features.
 
     Call arguments:
         values: `(batch, rows, columns)`, in the units of the data.
-        minutes: Of each row, minutes since 1970, `(batch, rows)` int32; None without a feature of the calendar.
+        minutes: Minutes since 1970 of each row, `(batch, rows)` int32; None without calendar features.
         series: Number of the series, `(batch,)` int32; None if there is only one.
 
     Returns:
-        `(batch, rows - before, width)`, `before` being the rows that the feature with the longest reach takes.
+        `(batch, rows - before, width)`, where the feature that reaches back furthest needs `before` rows.
     """
 
     def __init__(
@@ -269,7 +274,7 @@ class Features(layers.Layer):
 
     @property
     def before(self) -> int:
-        """Rows at the beginning of a window that have no features."""
+        """Number of rows at the beginning of a window without features."""
         return max(feature.before for feature in self.features)
 
     def call(
@@ -290,7 +295,7 @@ class Features(layers.Layer):
         return ops.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
 
     def _of_series(self, constants: np.ndarray, series: keras.KerasTensor | None) -> keras.KerasTensor:
-        """One number a series, `[batch, 1, 1]`."""
+        """The constant of each example's series, `[batch, 1, 1]`, or the only one."""
         return ops.reshape(ops.take(constants, series), (-1, 1, 1)) if len(constants) > 1 else constants[0]
 
     def get_config(self) -> dict[str, Any]:
@@ -323,14 +328,14 @@ def of_values(x: keras.KerasTensor, feature: Feature) -> keras.KerasTensor:
 
 
 def moving(x: keras.KerasTensor, n: int) -> keras.KerasTensor:
-    """The mean of each n rows, `[batch, rows - n + 1, 1]`."""
+    """The moving mean over n rows, `[batch, rows - n + 1, 1]`."""
     return ops.average_pool(x, n, strides=1, padding="valid")
 
 
 def cycle(minutes: keras.KerasTensor, kind: str) -> keras.KerasTensor:
     """Sine and cosine of a cycle of the calendar, `[batch, rows, 2]`.
 
-    All begin with 1970-01-01, and years are of equal length, so that no calendar is needed in an exported file.
+    All cycles begin on 1970-01-01, and all years have equal length, so that an exported file needs no calendar.
     """
     period = round(CYCLES[kind] * MINUTES_OF_A_DAY)
     angle = ops.expand_dims(ops.cast(ops.mod(minutes, period), "float32"), -1) * (2 * np.pi / period)

@@ -1,7 +1,7 @@
-"""Guards against leaks: each checks one way in which a forecast may have seen what it could not have known.
+"""Guards against leaks: each checks one way in which a forecast may have seen what was unknown at its time.
 
-Dates are arrays of `datetime64` without a zone, in any order and of any shape. A missing date (NaT) fails every check,
-and so does having nothing to check.
+Dates are arrays of `datetime64` without a time zone, in any order and of any shape. A missing date (NaT) fails every
+check, and so do empty arrays.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from .windows import Windows
 
 
 class LeakError(DataError):
-    """A forecast that was made, or a model that was fitted, with what was not known at the time."""
+    """A forecast or a fit used data that were unknown at its time."""
 
 
 def scaler_saw_only(dates_fitted: np.ndarray, last_training_date: np.datetime64) -> None:
-    """Means, deviations and the like were fitted on rows no later than the last training date.
+    """Checks that a scaler was fitted on rows no later than the last training date.
 
     >>> scaler_saw_only(np.array(["2020-01-01", "2020-01-02"], "datetime64[D]"), np.datetime64("2020-01-02"))
     """
@@ -33,21 +33,21 @@ def scaler_saw_only(dates_fitted: np.ndarray, last_training_date: np.datetime64)
 
 
 def no_window_crosses(windows: Windows, boundaries: np.ndarray, what: str, dates: np.ndarray | None = None) -> None:
-    """No window, from its first input step to the last of its future, has rows on both sides of a boundary.
+    """Checks that no window, from its first input step to its last future step, crosses a boundary.
 
-    The inputs of a validation or test window may rightly lie in the split before: check those splits against the
-    boundaries at their end alone.
+    The inputs of a validation or test window may lie in the split before: check those splits only against the
+    boundaries at their end.
 
     Args:
-        windows: Those to check.
-        boundaries: The first row of each part (series or split) in `windows.values`, integers in any order.
-        what: What the boundary is, such as "the end of the training split".
-        dates: Of each row of `windows.values`, for the message; without them it names rows.
+        windows: Windows to check.
+        boundaries: First row of each part (series or split) in `windows.values`, integers in any order.
+        what: Name of the boundary, such as "the end of the training split".
+        dates: Date of each row of `windows.values` for the message; without dates it names rows.
     """
     boundaries, span = np.unique(boundaries), windows.window + windows.horizon
     if not len(windows):
         raise LeakError(f"There are no windows to check for {what}.")
-    following = np.searchsorted(boundaries, windows.starts, side="right")  # the first boundary behind the first row
+    following = np.searchsorted(boundaries, windows.starts, side="right")  # the first boundary after the first row
     ends = np.append(boundaries, len(windows.values))[following]
     crossing = np.flatnonzero(windows.starts + span > ends)
     if crossing.size:
@@ -60,11 +60,11 @@ def no_window_crosses(windows: Windows, boundaries: np.ndarray, what: str, dates
 
 
 def no_feature_of_the_target_day(feature_dates: np.ndarray, target_dates: np.ndarray) -> None:
-    """All features of a forecast are earlier than the first step that it forecasts.
+    """Checks that all features of a forecast are earlier than the first step that it forecasts.
 
     Args:
-        feature_dates: When each input was known, `[windows]` or `[windows, steps]`.
-        target_dates: The steps that are forecast, `[windows]` or `[windows, horizon]`.
+        feature_dates: Date when each input was known, `[windows]` or `[windows, steps]`.
+        target_dates: Dates of the forecast steps, `[windows]` or `[windows, horizon]`.
     """
     features, targets = _dates(feature_dates, "the features"), _dates(target_dates, "the targets")
     if len(features) != len(targets):
@@ -79,7 +79,7 @@ def no_feature_of_the_target_day(feature_dates: np.ndarray, target_dates: np.nda
 
 
 def splits_are_in_order(train_dates: np.ndarray, validation_dates: np.ndarray, test_dates: np.ndarray) -> None:
-    """Every target date of training is earlier than all of validation, and those are earlier than all of test."""
+    """Checks that all training target dates precede all validation dates, which precede all test dates."""
     splits = [("training", train_dates), ("validation", validation_dates), ("test", test_dates)]
     splits = [(name, _dates(dates, f"the {name} split")) for name, dates in splits]
     for (earlier, before), (later, after) in pairwise(splits):
@@ -91,7 +91,7 @@ def splits_are_in_order(train_dates: np.ndarray, validation_dates: np.ndarray, t
 
 
 def _dates(dates: np.ndarray, what: str) -> np.ndarray:
-    """Dates that there are."""
+    """The dates as an array, checked to be of type datetime64 and not empty."""
     dates = np.asarray(dates)
     if not np.issubdtype(dates.dtype, np.datetime64):
         raise TypeError(f"The dates of {what} must be datetime64, not {dates.dtype}.")
@@ -101,5 +101,5 @@ def _dates(dates: np.ndarray, what: str) -> np.ndarray:
 
 
 def _text(date: np.datetime64) -> str:
-    """A date in ISO form, as short as it can be."""
+    """A date in ISO form, as short as possible."""
     return str(np.datetime_as_string(np.datetime64(date), unit="auto"))

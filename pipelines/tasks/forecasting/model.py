@@ -1,7 +1,7 @@
-"""From windows of series to forecasts: levels taken off, segments, recurrent layers, a decoder, and what is forecast.
+"""Network from windows of series to forecasts: normalization of levels, segments, recurrent layers, decoder, output.
 
-Every target is read by the same weights, its own values beside the features. Values are standardised by the training
-part before, and so are the forecasts; `inputs` turns the units of the data into these numbers and back.
+The same weights read every target, its own values together with the features. The network takes and gives values that
+are standardised by the training part; `inputs` converts from the units of the data and back.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .scales import Normalization
 
 Output = Literal["point", "quantiles", "gaussian", "student_t", "variance", "direction"]
 NUMBERS = {"point": 1, "gaussian": 2, "student_t": 3, "variance": 1, "direction": 1}
-"""How many numbers an output has for one step; of quantiles as many as levels."""
+"""Number of values of an output for one step; quantiles have as many as there are levels."""
 
 
 def forecasts(
@@ -39,31 +39,31 @@ def forecasts(
 ) -> keras.KerasTensor:
     """Forecasts of the steps after a window.
 
-    With level `last` or `mean`, one length of segments and the decoder `segments` this is the SegRNN (Lin et al. 2023,
-    arXiv 2308.11200), but for the decoder's weights, which are its own. With several lengths there is one encoder and
-    decoder for each, and what they give is averaged, so that one model reads the window at several scales.
+    With level `last` or `mean`, one segment length and the decoder `segments`, this is the SegRNN (Lin et al. 2023,
+    arXiv 2308.11200), except that the decoder has its own weights. With several lengths, each has its own encoder and
+    decoder, and the model averages their outputs, so that it reads the window at several scales.
 
     Args:
         targets: `[batch, window, targets]`, standardised by the training part; window and targets are fixed.
-        features: Each `[batch, window, features]`, of about that size too; or none.
-        config: The recurrent layers.
-        horizon: Steps to forecast.
-        level: What is taken off each target before, and put on again after, as `leveled` says.
+        features: Feature arrays, each `[batch, window, features]` and of similar size; or none.
+        config: Configuration of the recurrent layers.
+        horizon: Number of steps to forecast.
+        level: Level that is subtracted from each target before the network and added again after it, see `leveled`.
         season: Steps of a season, for the level `seasonal`.
-        segments: Steps of a segment; each length must divide the window.
+        segments: Segment lengths in steps; each must divide the window.
         decoder: `segments` for `SegmentDecoder`; `direct` for one dense layer from the last state to all steps.
-        final_dropout: Rate before the decoder's last dense layer.
-        output: What is forecast, as `on_level` says.
-        quantiles: For the output `quantiles`, which ones, as in `monotone`.
+        final_dropout: Dropout rate before the last dense layer of the decoder.
+        output: Kind of output, see `on_level`.
+        quantiles: Levels of the quantiles for the output `quantiles`, see `monotone`.
         dtype: Precision policy of the recurrent layers, such as `"mixed_float16"`.
         use_cudnn: As in `recurrent_stack`.
 
     Returns:
-        float32 `[batch, horizon, targets]`, named `standardized_forecast`; of quantiles and of distributions with an
-        axis more, for quantiles or parameters.
+        float32 `[batch, horizon, targets]`, named `standardized_forecast`; quantiles and distributions add an axis for
+        quantiles or parameters.
 
     Raises:
-        ValueError: If a length of segments does not divide the window, or the quantiles are not those of `monotone`.
+        ValueError: If a segment length does not divide the window, or `monotone` does not accept the quantiles.
 
     Example:
 
@@ -99,24 +99,24 @@ def leveled(
     """Each target without its level and scale.
 
     The level is the mean of the training part, which is 0 (`training`), the last value of the window (`last`: NLinear,
-    Zeng et al. 2023, arXiv 2205.13504), or its mean (`mean`); the scale is 1. `walk` takes the last value, and as scale
-    the root mean square of the changes from step to step in the window, as of a random walk. `seasonal` puts the values
-    of the last season on the forecasts, so that what the seasonal naive forecast misses is learned, and takes the last
-    value off the window. `revin` takes mean and standard deviation from the window (reversible instance normalisation,
-    Kim et al. 2022, ICLR, without its learned part).
+    Zeng et al. 2023, arXiv 2205.13504), or the mean of the window (`mean`); the scale is 1. `walk` takes the last value
+    as the level and, as for a random walk, the root mean square of the changes from step to step in the window as the
+    scale. `seasonal` subtracts the last value from the window and adds the values of the last season to the forecasts,
+    so that the network learns what the seasonal naive forecast misses. `revin` takes mean and standard deviation from
+    the window (reversible instance normalisation, Kim et al. 2022, ICLR, without its learned part).
 
     Args:
         x: `[batch, window, targets]`, standardised.
-        level: Which level.
-        horizon: Steps to forecast.
+        level: Kind of level.
+        horizon: Number of steps to forecast.
         season: Steps of a season, at most the window.
 
     Returns:
-        `[batch, targets, window, 1]`; and level and scale of the forecasts, which broadcast with
+        `[batch, targets, window, 1]`, and the level and scale of the forecasts, which broadcast with
         `[batch, horizon, targets]`.
 
     Raises:
-        ValueError: If a season is longer than the window, or there is no such level.
+        ValueError: If the season is longer than the window, or the level is unknown.
     """
     center, scale = ops.zeros_like(x[:, -1:]), ops.ones_like(x[:, -1:])
     match level:
@@ -142,19 +142,19 @@ def leveled(
 def relative(
     x: keras.KerasTensor, level: Normalization
 ) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.KerasTensor]:
-    """Squares, such as squared returns, as their roots beside the typical one.
+    """The roots of squares, such as squared returns, relative to the typical square.
 
-    A typical square is that of the training part, which is 1 (level `training`), or the mean of the window (`mean`).
+    The typical square is the mean of the training part, which is 1 (level `training`), or of the window (`mean`).
 
     Args:
         x: `[batch, window, targets]`, none below 0.
-        level: Which typical square.
+        level: Kind of typical square.
 
     Returns:
-        `[batch, targets, window, 1]`; and 0 and the typical square, which broadcast with `[batch, horizon, targets]`.
+        `[batch, targets, window, 1]`, and 0 and the typical square, which broadcast with `[batch, horizon, targets]`.
 
     Raises:
-        ValueError: If the level is another one.
+        ValueError: If the level is neither `training` nor `mean`.
     """
     if level not in ("training", "mean"):
         raise ValueError(f"A variance has the level training or mean, not {level!r}.")
@@ -163,12 +163,12 @@ def relative(
 
 
 def per_target(x: keras.KerasTensor) -> keras.KerasTensor:
-    """From `[batch, window, targets]` to `[batch, targets, window, 1]`."""
+    """Moves `[batch, window, targets]` to `[batch, targets, window, 1]`."""
     return ops.expand_dims(ops.transpose(x, (0, 2, 1)), -1)
 
 
 def beside(sequences: keras.KerasTensor, features: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
-    """Puts features, each `[batch, window, features]`, beside every target, `[batch, targets, window, 1]`."""
+    """Concatenates features, each `[batch, window, features]`, to every target, `[batch, targets, window, 1]`."""
     if not features:
         return sequences
     targets = sequences.shape[1]
@@ -183,12 +183,12 @@ def encoded(
     dtype: str | None = None,
     use_cudnn: bool = True,
 ) -> keras.KerasTensor:
-    """The last output of recurrent layers that read segments, each as a vector: `relu(W segment + b)`.
+    """The last output of recurrent layers that read each segment as a vector, `relu(W segment + b)`.
 
     Args:
         sequences: `[batch, targets, window, features]`.
-        segment: Steps of a segment, which divide the window.
-        config: The recurrent layers; a segment's vector has `config.units` numbers.
+        segment: Segment length in steps; it must divide the window.
+        config: Configuration of the recurrent layers; the vector of a segment has size `config.units`.
         dtype: As in `forecasts`.
         use_cudnn: As in `recurrent_stack`.
 
@@ -196,7 +196,7 @@ def encoded(
         `[batch, targets, units]`, or twice the units if bidirectional.
 
     Raises:
-        ValueError: If the segments do not divide the window.
+        ValueError: If the segment length does not divide the window.
     """
     _, targets, window, features = sequences.shape
     if window % segment:
@@ -216,19 +216,19 @@ def on_level(
     output: Output,
     quantiles: Sequence[float] = (),
 ) -> keras.KerasTensor:
-    """What a decoder gives, as forecasts on the level and scale of the window.
+    """Turns the output of a decoder into forecasts on the level and scale of the window.
 
-    `point`: one number. `quantiles`: those of `monotone`. `gaussian`: mean, and standard deviation `softplus(y)`.
-    `student_t`: degrees of freedom `2 + softplus(y)`, so that there is a variance, location, and scale `softplus(y)`
-    (softplus as in DeepAR, Salinas et al. 2020, International Journal of Forecasting 36). `variance`: the scale times
-    `exp(y)`. `direction`: the probability `s(y)` of a step above the level, and that level beside it.
+    `point`: one number. `quantiles`: the quantiles from `monotone`. `gaussian`: mean, and standard deviation
+    `softplus(y)`. `student_t`: degrees of freedom `2 + softplus(y)`, so that the variance is finite, location, and
+    scale `softplus(y)` (softplus as in DeepAR, Salinas et al. 2020, International Journal of Forecasting 36).
+    `variance`: the scale times `exp(y)`. `direction`: the probability `s(y)` of a step above the level, and that level.
 
     Args:
         y: `[batch, horizon, targets, numbers]`.
         center: Level, which broadcasts with `[batch, horizon, targets]`.
-        scale: Scale, likewise.
-        output: Which of these.
-        quantiles: Which quantiles.
+        scale: Scale, which broadcasts with `[batch, horizon, targets]`.
+        output: Kind of output.
+        quantiles: Levels of the quantiles.
 
     Returns:
         `[batch, horizon, targets]` for `point` and `variance`, else `[batch, horizon, targets, numbers]`.
@@ -253,7 +253,7 @@ def on_level(
 
 
 def positive(y: keras.KerasTensor) -> keras.KerasTensor:
-    """`softplus(y)`, and a millionth more, since float32 can round it to 0."""
+    """`softplus(y) + 1e-6`, because float32 can round `softplus(y)` to 0."""
     return ops.softplus(y) + 1e-6
 
 
@@ -261,14 +261,14 @@ def monotone(y: keras.KerasTensor, quantiles: Sequence[float]) -> keras.KerasTen
     """Quantiles that never cross: a median, and steps `softplus(y)` away from it on both sides.
 
     Args:
-        y: `[..., quantiles]`, any numbers; the one at the place of the median is the median.
-        quantiles: Rising, in (0, 1), with 0.5 among them.
+        y: `[..., quantiles]`, any numbers; the one at the index of the median is the median.
+        quantiles: Levels in (0, 1), rising, with 0.5 among them.
 
     Returns:
         `[..., quantiles]`, rising along the last axis.
 
     Raises:
-        ValueError: If the quantiles do not rise, lie outside of (0, 1), or have no median.
+        ValueError: If the levels do not rise, lie outside (0, 1), or lack 0.5.
     """
     quantiles = list(quantiles)
     if 0.5 not in quantiles or sorted(set(quantiles)) != quantiles or not 0 < quantiles[0] <= quantiles[-1] < 1:
@@ -284,21 +284,22 @@ def monotone(y: keras.KerasTensor, quantiles: Sequence[float]) -> keras.KerasTen
 
 @keras.saving.register_keras_serializable("keras_recurrent")
 class SegmentDecoder(layers.Layer):
-    """All segments of the horizon at once, each by one step of a GRU from the encoder's last state.
+    """Decodes all segments of the horizon at once, each by one GRU step from the last state of the encoder.
 
         z, r = s(W e + U h + b)
         h~ = tanh(W e + b + r * (U h + b2))
         y = V (z * h + (1 - z) * h~) + c
 
-    where e is the embedding of the segment's place in the horizon beside that of the target, half of the units each:
-    parallel multi-step forecasting of SegRNN (Lin et al. 2023, arXiv 2308.11200). Since all segments begin with the
-    same state, `U h` is computed once for all of them. A last segment that reaches beyond the horizon is cut.
+    where e joins an embedding of the segment's position in the horizon and an embedding of the target, each with half
+    of the units: the parallel multi-step forecasting of SegRNN (Lin et al. 2023, arXiv 2308.11200). All segments begin
+    with the same state, so `U h` is computed once for all of them. The layer cuts a last segment that reaches beyond
+    the horizon.
 
     Args:
-        horizon: Steps to forecast.
-        segment: Steps of a segment.
-        numbers: Numbers for each step.
-        dropout: Rate before the last product.
+        horizon: Number of steps to forecast.
+        segment: Segment length in steps.
+        numbers: Number of values for each step.
+        dropout: Dropout rate before the last product.
 
     Call arguments:
         h: Tensor of shape `(batch, targets, units)`.

@@ -18,22 +18,22 @@ from ...stages.plots import literal
 
 KNOWN, FORECAST, CAME = "tab:gray", "tab:blue", "black"
 FEW = 14
-"""A line of up to so many points has dots."""
+"""Greatest number of points of a line with dots."""
 WIDE = 20
-"""Forecasters of whom one errs more than this many times as much as another need a logarithmic axis."""
+"""Ratio between the largest and the smallest error of the forecasters above which the axis is logarithmic."""
 
 
 @dataclass(frozen=True)
 class Fan:
-    """One forecast, behind the last known steps of its series.
+    """One forecast and the last known steps of its series.
 
     Attributes:
-        title: Names what is forecast.
-        known_dates: datetime64 `[known]`.
-        known: Values of these dates `[known]`.
-        future_dates: datetime64 `[horizon]`.
-        future: What came `[horizon]`, or None if it has not come yet.
-        forecast: `[horizon]`.
+        title: Title of the panel, which names what is forecast.
+        known_dates: datetime64 `[known]`, dates of the known steps.
+        known: Values on these dates, `[known]`.
+        future_dates: datetime64 `[horizon]`, dates of the forecast steps.
+        future: Actual values `[horizon]`, or None if they are unknown.
+        forecast: Forecast values `[horizon]`.
         intervals: Lower and upper ends, `[horizon]` each, by the nominal coverage, such as 0.8.
     """
 
@@ -47,9 +47,9 @@ class Fan:
 
 
 def fans(panels: list[Fan]) -> Figure:
-    """Up to six forecasts with their intervals, one panel each, two beside each other.
+    """Plots forecasts with their intervals, one panel each in two columns.
 
-    All that is drawn of the future begins at the last known value, so that one step is a line too.
+    All curves of the future begin at the last known value, so that a single step is a line too.
     """
     columns = min(2, len(panels))
     rows = math.ceil(len(panels) / columns)
@@ -64,11 +64,11 @@ def fans(panels: list[Fan]) -> Figure:
 
 
 def error_by_step(errors: dict[str, np.ndarray], metric: str) -> Figure:
-    """The error of each step of the horizon; of a horizon of one step, a bar for each forecaster.
+    """Plots the error of each step of the horizon; with a horizon of one step, a bar for each forecaster.
 
     Args:
-        errors: `[horizon]` by the name of the forecaster, the model first.
-        metric: What the errors are.
+        errors: Errors `[horizon]` by the name of the forecaster, the model first.
+        metric: Name of the errors.
     """
     if len(next(iter(errors.values()))) == 1:
         return _error_of_the_step(errors, metric)
@@ -90,12 +90,12 @@ def error_by_step(errors: dict[str, np.ndarray], metric: str) -> Figure:
 
 
 def interval_calibration(nominal: np.ndarray, observed: np.ndarray, title: str) -> Figure:
-    """How often values were below forecast quantiles, beside the diagonal, where that is what the quantiles say.
+    """Plots the share of values below the forecast quantiles, with the diagonal of perfect calibration.
 
     Args:
         nominal: Levels of the quantiles in (0, 1), rising, `[levels]`.
-        observed: The share of actual values below each quantile, `[levels]`.
-        title: What was forecast.
+        observed: Share of actual values below each quantile, `[levels]`.
+        title: Title of the figure.
     """
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes = figure.subplots()
@@ -109,13 +109,13 @@ def interval_calibration(nominal: np.ndarray, observed: np.ndarray, title: str) 
 
 
 def cumulated_difference(dates: np.ndarray, differences: np.ndarray, names: tuple[str, str], metric: str) -> Figure:
-    """How far a naive forecast fell behind the model over time, or the model behind it.
+    """Plots the cumulated difference between the losses of a naive forecast and the model over time.
 
     Args:
         dates: datetime64 `[windows]`, in order.
-        differences: The loss of the naive forecast less that of the model, `[windows]`.
-        names: Of the model and of the naive forecast.
-        metric: What the losses are.
+        differences: Loss of the naive forecast minus loss of the model, `[windows]`.
+        names: Names of the model and of the naive forecast.
+        metric: Name of the losses.
     """
     model, naive = (literal(name) for name in names)
     figure = Figure(figsize=(9, 4), layout="constrained")
@@ -129,7 +129,7 @@ def cumulated_difference(dates: np.ndarray, differences: np.ndarray, names: tupl
 
 
 def _fan(axes: Axes, panel: Fan) -> None:
-    """Bands from the widest to the narrowest, lines above them."""
+    """Draws the intervals from the widest to the narrowest, and the lines above them."""
     dates = np.append(panel.known_dates[-1:], panel.future_dates)
 
     def joined(values: np.ndarray) -> np.ndarray:
@@ -147,7 +147,7 @@ def _fan(axes: Axes, panel: Fan) -> None:
 
 
 def _error_of_the_step(errors: dict[str, np.ndarray], metric: str) -> Figure:
-    """A bar for each forecaster, the model's on top."""
+    """Plots a bar for each forecaster, with the model on top."""
     figure = Figure(figsize=(7, 0.4 * len(errors) + 1.1), layout="constrained")
     axes = figure.subplots()
     colours = [FORECAST, *["lightgray"] * (len(errors) - 1)]
@@ -163,7 +163,7 @@ def _error_of_the_step(errors: dict[str, np.ndarray], metric: str) -> Figure:
 
 
 def _legend_below(figure: Figure) -> None:
-    """One legend for all panels: each label once."""
+    """Draws one legend for all panels, with each label once."""
     named: dict[str, Artist] = {}
     for axes in figure.axes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
@@ -172,7 +172,7 @@ def _legend_below(figure: Figure) -> None:
 
 
 def _write_dates(axes: Axes) -> None:
-    """Few and short dates, and a grid."""
+    """Sets few and short dates on the axis, and a grid."""
     locator = AutoDateLocator(minticks=3, maxticks=8)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))

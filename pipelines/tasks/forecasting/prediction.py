@@ -1,4 +1,4 @@
-"""The command `predict` for series: forecasts of the next steps of what a file holds, with dates and intervals."""
+"""The command `predict` for series: forecasts the steps that follow the series of a file, with dates and intervals."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MODEL = "forecast.json"
 KNOWN = 60
 CURVES = ("level", "log_return")
-"""Targets whose forecasts go on with the curve that is known."""
+"""Targets whose forecasts continue the curve of the known values."""
 PANELS = 6
 
 
@@ -38,7 +38,7 @@ def predict(
     plot: Annotated[Path | None, typer.Option(help="Draw the forecasts into a PNG file.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Forecast the steps that follow the last row of each series, with the dates that follow too."""
+    """Forecast the steps that follow the last row of each series, with their dates."""
     run: Run[ForecastConfig, SeriesData] = context.obj
     refuse_existing(to)
     refuse_existing(plot, "--plot")
@@ -75,11 +75,11 @@ def forecast(
     """The next steps of every series in a file or folder.
 
     Returns:
-        A row for each step, with `series`, `date`, `target`, `forecast` and the quantiles beside the median; a
-        `plots.Fan` for each series and target; and notes on the data.
+        A table with a row for each step and the columns `series`, `date`, `target`, `forecast` and the quantiles other
+        than the median; a `plots.Fan` for each series and target; and notes on the data.
 
     Raises:
-        DataError: If the file is not usable, a series is too short, or the model does not know it.
+        DataError: If the file is not usable, a series is too short, or the model does not know a series.
     """
     from .plots import Fan
 
@@ -109,7 +109,7 @@ def forecast(
 
 
 def one_window(name: str, rows: pd.DataFrame, about: dict[str, Any], path: Path) -> dict[str, np.ndarray]:
-    """The last rows of a series as the model takes them, `[1, rows, ...]`."""
+    """The last rows of a series as inputs of the model, `[1, rows, ...]`."""
     needed = about["rows"]
     if len(rows) < needed:
         raise DataError(f"{path}: {name!r} has {len(rows)} rows; the model reads the last {needed} of a series.")
@@ -128,14 +128,14 @@ def one_window(name: str, rows: pd.DataFrame, about: dict[str, Any], path: Path)
 
 
 def write_beside(run: Run[ForecastConfig, SeriesData], folder: Path) -> None:
-    """Writes what is to be known of the model's inputs and answers, `forecast.json`."""
+    """Writes the description of the model's inputs and answers, `forecast.json`."""
     write_text(folder / MODEL, json.dumps(read_about(run), indent=2, ensure_ascii=False) + "\n")
 
 
 def read_about(run: Run[ForecastConfig, SeriesData]) -> dict[str, Any]:
-    """What the model takes and gives.
+    """The description of the model's inputs and answers.
 
-    `inputs` (names), `columns` of `values`, `rows` (steps of an input), `series` (names by number), `targets`,
+    It holds `inputs` (names), `columns` of `values`, `rows` (steps of an input), `series` (names by number), `targets`,
     `target`, `horizon`, `quantiles` (none for a single number).
     """
     data, model = run.config.data, run.config.model

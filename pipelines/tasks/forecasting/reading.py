@@ -1,4 +1,4 @@
-"""Reads CSV files as the configuration of a forecasting pipeline says: in training, and again in `predict`."""
+"""Reads CSV files according to the configuration of a forecasting pipeline, in training and in `predict`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def load(data: SeriesSection, path: Path) -> series.Series:
-    """Series from CSV files, read as the configuration says; columns that nothing needs are left unread."""
+    """Reads series from CSV files according to the configuration, and only the columns that it needs."""
     targets, above = data.targets or (), dict.fromkeys([*positive(data), *data.positive])
     counts = _columns(data, NOT_NEGATIVE)
     not_negative = [column for column in dict.fromkeys([*counts, *data.not_negative]) if column not in above]
@@ -41,5 +41,5 @@ def positive(data: SeriesSection) -> list[str]:
 
 
 def _columns(data: SeriesSection, kinds: tuple[str, ...]) -> list[str]:
-    """Of the features of some kinds, which all have one."""
+    """The columns of the features of some kinds, which all have one."""
     return [feature.column for feature in data.features if feature.kind in kinds and feature.column is not None]

@@ -1,4 +1,4 @@
-"""The numbers that a network reads and forecasts: standardised levels, returns, squares; and the way back to units."""
+"""Scales between the units of the data and the standardised values that a network reads and forecasts."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ from ...core.errors import DataError
 Target = Literal["level", "log_return", "direction", "volatility"]
 
 Normalization = Literal["training", "last", "walk", "mean", "seasonal", "revin"]
-"""What is taken off a window: see `model.leveled`."""
+"""Level that is subtracted from a window: see `model.leveled`."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """What standardises the targets of each series, fitted on its training rows.
+    """Standardises the targets of each series, fitted on its training rows.
 
-    With the target `level` a value x is `(x - mean) / deviation`. With `log_return` it is `log x`, less its mean, by
-    the root mean square of the log returns from row to row: a change of 1 is a usual move; so with `direction`, whose
-    forecasts are probabilities. With `volatility` it is the squared log return, by its mean.
+    With the target `level`, a value x becomes `(x - mean) / deviation`. With `log_return`, it becomes `log x` minus its
+    mean, divided by the root mean square of the log returns from row to row, so that a change of 1 is a usual move.
+    `direction` does the same, but its forecasts are probabilities. With `volatility`, the value is the squared log
+    return divided by its mean.
 
-    The functions take the functions of NumPy, or of `keras.ops` for the model itself.
+    The methods compute with NumPy, or with `keras.ops` inside the model.
 
     Attributes:
-        target: Which of these.
+        target: Kind of target.
         means: float64 `[series, targets]`, 0 for volatility.
-        deviations: float64 `[series, targets]`, all above 0; of the volatility the mean square.
+        deviations: float64 `[series, targets]`, all above 0; the mean square for volatility.
     """
 
     target: Target
@@ -38,7 +39,7 @@ class Scale:
 
     @property
     def before(self) -> int:
-        """Rows before a row that its standardised value is made of."""
+        """Number of earlier rows that the standardised value of a row needs."""
         return 1 if self.target == "volatility" else 0
 
     def standardized(self, x: Any, series: Any, xp: ModuleType = np) -> Any:
@@ -59,7 +60,7 @@ class Scale:
                 return xp.square(xp.log(x[:, 1:] / x[:, :-1])) / deviation
 
     def in_units(self, z: Any, series: Any, xp: ModuleType = np) -> Any:
-        """Forecasts in the units of the data: values; of squared returns, their roots; probabilities as they are.
+        """Forecasts in the units of the data: values, roots of squared returns, or unchanged probabilities.
 
         Args:
             z: Standardised forecasts `[n, horizon, targets]`.
@@ -78,7 +79,7 @@ class Scale:
                 return xp.sqrt(z * deviation)
 
     def from_units(self, forecasts: np.ndarray, series: np.ndarray) -> np.ndarray:
-        """Standardised forecasts `[n, horizon, targets]` from those in the units of the data."""
+        """Standardised forecasts `[n, horizon, targets]` from forecasts in the units of the data."""
         mean, deviation = self._of(series, np)
         match self.target:
             case "level":
@@ -100,13 +101,13 @@ class Scale:
 
 
 def fit(rows: list[np.ndarray], target: Target, names: tuple[str, ...], columns: tuple[str, ...]) -> Scale:
-    """The scale of the training rows of each series.
+    """Fits the scale to the training rows of each series.
 
     Args:
-        rows: For each series its training rows `[rows, targets]`, in the units of the data.
-        target: What is forecast.
-        names: Of the series.
-        columns: Of the targets.
+        rows: Training rows of each series, `[rows, targets]`, in the units of the data.
+        target: Kind of target.
+        names: Names of the series.
+        columns: Names of the columns of the targets.
 
     Raises:
         DataError: If a series has no training rows or does not change in them.

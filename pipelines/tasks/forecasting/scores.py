@@ -1,10 +1,10 @@
 """Scores of forecasts.
 
-Arrays are float64, or are made so: `actual` and `forecast` `[windows, horizon, targets]`, `quantiles`
+Arrays are converted to float64: `actual` and `forecast` `[windows, horizon, targets]`, `quantiles`
 `[windows, horizon, targets, levels]` with ascending `levels` in (0, 1), `scale` `[windows, targets]` or `[targets]`.
-Each score is a mean over all axes, or over `axis`: `axis=1` gives one a window and target, `axis=()` one a number. A
-missing value (NaN) makes the mean it belongs to NaN; scores of quantiles, each one mean, refuse it. Shapes that do not
-fit raise ValueError.
+Each score is a mean over all axes or over `axis`: `axis=1` gives one score for each window and target, `axis=()` one
+for each value. A missing value (NaN) makes its mean NaN; scores of quantiles, which are a single mean, refuse it.
+Shapes that do not fit raise ValueError.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ def rmse(actual: np.ndarray, forecast: np.ndarray, axis: Axis = None) -> float |
 
 
 def naive_scale(train: np.ndarray, season: int = 1, power: int = 1) -> np.ndarray:
-    """How wrong the seasonal naive forecast is within the training part: the mean of |y_t - y_{t - season}|^power.
+    """The error of the seasonal naive forecast within the training part: the mean of |y_t - y_{t - season}|^power.
 
     Args:
-        train: One series, `[rows, targets]`.
-        season: Steps of a season; 1 for the last value.
+        train: Training rows of one series, `[rows, targets]`.
+        season: Steps of a season; 1 forecasts the last value.
         power: 1 for `mase`, 2 for `rmsse`.
 
     Returns:
@@ -59,18 +59,18 @@ def naive_scale(train: np.ndarray, season: int = 1, power: int = 1) -> np.ndarra
 
 
 def mase(actual: np.ndarray, forecast: np.ndarray, scale: np.ndarray, axis: Axis = None) -> float | np.ndarray:
-    """The mean absolute scaled error: below 1 it beats the one-step naive forecast's error within training.
+    """The mean absolute scaled error: below 1, it beats the error of the one-step naive forecast within training.
 
     Source: Hyndman, Koehler, Another Look at Measures of Forecast Accuracy, International Journal of Forecasting 2006.
 
     Args:
-        actual: What came.
-        forecast: What was forecast.
+        actual: Actual values.
+        forecast: Forecast values.
         scale: `naive_scale(..., power=1)`.
-        axis: What to take the mean over.
+        axis: Axes to average over; None for all.
 
     Raises:
-        DataError: If a scale is not positive, as that of a series that never changes.
+        DataError: If a scale is not positive, which happens if a series never changes.
     """
     return (np.abs(_error(actual, forecast)) / _scale(scale)).mean(axis)
 
@@ -78,16 +78,16 @@ def mase(actual: np.ndarray, forecast: np.ndarray, scale: np.ndarray, axis: Axis
 def rmsse(actual: np.ndarray, forecast: np.ndarray, scale: np.ndarray, axis: Axis = None) -> float | np.ndarray:
     """The root of the mean squared scaled error, with the mean squared naive error as the scale.
 
-    The M5 competition takes it for each series, `axis=1`, and then means.
+    The M5 competition computes it for each series, `axis=1`, and then averages.
 
     Source: Hyndman, Koehler 2006, as in Makridakis, Spiliotis, Assimakopoulos, M5 Accuracy Competition: Results,
     Findings, and Conclusions, International Journal of Forecasting 2022.
 
     Args:
-        actual: What came.
-        forecast: What was forecast.
+        actual: Actual values.
+        forecast: Forecast values.
         scale: `naive_scale(..., power=2)`.
-        axis: What to take the mean over.
+        axis: Axes to average over; None for all.
 
     Raises:
         DataError: If a scale is not positive.
@@ -96,9 +96,9 @@ def rmsse(actual: np.ndarray, forecast: np.ndarray, scale: np.ndarray, axis: Axi
 
 
 def smape(actual: np.ndarray, forecast: np.ndarray, axis: Axis = None) -> float | np.ndarray:
-    """The symmetric mean absolute percentage error of the M4 competition, from 0 to 2; M4 prints 100 times this.
+    """The symmetric mean absolute percentage error of the M4 competition, from 0 to 2; M4 reports 100 times this.
 
-    The mean of 2 |y - f| / (|y| + |f|); where both are 0 the forecast is right and counts as 0.
+    It is the mean of 2 |y - f| / (|y| + |f|); where both are 0 the forecast is right and counts as 0.
 
     Source: Makridakis, Spiliotis, Assimakopoulos, The M4 Competition: 100,000 Time Series and 61 Forecasting Methods,
     International Journal of Forecasting 2020.
@@ -133,10 +133,10 @@ def pinball(actual: np.ndarray, quantiles: np.ndarray, levels: np.ndarray) -> fl
 
 
 def crps_from_quantiles(actual: np.ndarray, quantiles: np.ndarray, levels: np.ndarray) -> float:
-    """The continuous ranked probability score, approximately: twice the mean pinball loss over the levels.
+    """An approximation of the continuous ranked probability score: twice the mean pinball loss over the levels.
 
-    The CRPS is twice the integral of the pinball loss over the levels from 0 to 1. The mean stands for the integral if
-    the levels are spread evenly, as (i - 1/2) / n; few levels, or none in the tails, make it too small or too large.
+    The CRPS is twice the integral of the pinball loss over the levels from 0 to 1. The mean approximates the integral
+    if the levels are spread evenly, as (i - 1/2) / n; few levels, or none in the tails, make it too small or too large.
 
     Source: Laio, Tamea, Verification Tools for Probabilistic Forecasts of Continuous Hydrological Variables,
     Hydrology and Earth System Sciences 2007.
@@ -147,7 +147,7 @@ def crps_from_quantiles(actual: np.ndarray, quantiles: np.ndarray, levels: np.nd
 def crps_gaussian(actual: np.ndarray, mean: np.ndarray, sd: np.ndarray, axis: Axis = None) -> float | np.ndarray:
     """The continuous ranked probability score of normal distributions, in the unit of the values.
 
-    With z = (y - mean) / sd: sd (z (2 Phi(z) - 1) + 2 phi(z) - 1 / sqrt(pi)).
+    With z = (y - mean) / sd it is sd (z (2 Phi(z) - 1) + 2 phi(z) - 1 / sqrt(pi)).
 
     Source: Gneiting, Raftery, Strictly Proper Scoring Rules, Prediction, and Estimation, Journal of the American
     Statistical Association 2007.
@@ -167,18 +167,18 @@ def crps_student_t(
 ) -> float | np.ndarray:
     """The continuous ranked probability score of Student's t distributions, in the unit of the values.
 
-    With z = (y - location) / scale, and F, f of Student's t with df = n degrees of freedom:
+    With z = (y - location) / scale, and the distribution F and density f of Student's t with df = n it is
     scale (z (2 F(z) - 1) + 2 f(z) (n + z^2) / (n - 1) - 2 sqrt(n) / (n - 1) B(1/2, n - 1/2) / B(1/2, n/2)^2).
 
     Source: Jordan, Krüger, Lerch, Evaluating Probabilistic Forecasts with scoringRules, Journal of Statistical
     Software 2019, arXiv 1709.04743.
 
     Args:
-        actual: What came.
-        df: Degrees of freedom above 1 (the score of others is infinite), of the shape of `actual` or one number.
-        location: The centre, which is the mean.
-        scale: Not the standard deviation, which is scale sqrt(df / (df - 2)).
-        axis: What to take the mean over.
+        actual: Actual values.
+        df: Degrees of freedom above 1 (the score is infinite up to 1), with the shape of `actual` or one number.
+        location: Centre of the distribution, which is its mean.
+        scale: Scale of the distribution; its standard deviation is scale sqrt(df / (df - 2)).
+        axis: Axes to average over; None for all.
     """
     from scipy.special import betaln
     from scipy.stats import t
@@ -197,13 +197,13 @@ def coverage(actual: np.ndarray, low: np.ndarray, high: np.ndarray, axis: Axis =
 
 @dataclass(frozen=True)
 class Direction:
-    """How well forecasts tell up from down.
+    """Scores of forecast directions.
 
     Attributes:
-        accuracy: The share of right directions.
+        accuracy: Share of right directions.
         matthews: Matthews' correlation, -1 to 1; 0 if all forecasts, or all values, go one way.
-        count: The changes that were counted.
-        unchanged: Actual changes of exactly 0, which were left out.
+        count: Number of the changes that count.
+        unchanged: Number of actual changes of exactly 0, which do not count.
     """
 
     accuracy: float
@@ -213,21 +213,22 @@ class Direction:
 
 
 def directional(actual_change: np.ndarray, forecast_change: np.ndarray) -> Direction:
-    """Whether forecasts have the sign of what came.
+    """Scores whether forecast changes have the sign of the actual changes.
 
-    Where the actual change is 0 there is no direction: it is left out, and counted. A forecast change of 0 is a third
-    answer beside up and down, and always wrong; with three answers Matthews' correlation is Gorodkin's R_3.
+    An actual change of 0 has no direction: the scores leave it out, and `unchanged` counts it. A forecast change of 0
+    is a third answer in addition to up and down, and always wrong; with three answers Matthews' correlation is
+    Gorodkin's R_3.
 
     Source: Matthews, Comparison of the Predicted and Observed Secondary Structure of T4 Phage Lysozyme, Biochimica et
     Biophysica Acta 1975; Gorodkin, Comparing Two K-Category Assignments by a K-Category Correlation Coefficient,
     Computational Biology and Chemistry 2004.
 
     Args:
-        actual_change: What came less the last known value, of any shape.
-        forecast_change: The same of the forecast.
+        actual_change: Actual value minus the last known value, of any shape.
+        forecast_change: Forecast minus the last known value, of the same shape.
 
     Raises:
-        DataError: If a change is missing, or every actual one is 0.
+        DataError: If a change is missing, or every actual change is 0.
 
     Example:
 
@@ -242,13 +243,13 @@ def directional(actual_change: np.ndarray, forecast_change: np.ndarray) -> Direc
     if not moved.any():
         raise DataError(f"None of {moved.size} actual changes differs from 0, so there are no directions to compare.")
     actual, forecast = (np.sign(change)[moved] for change in (actual_change, forecast_change))
-    several = len(np.unique([actual, forecast])) > 1  # scikit-learn warns of a single answer
+    several = len(np.unique([actual, forecast])) > 1  # scikit-learn warns about a single answer
     matthews = float(matthews_corrcoef(actual, forecast)) if several else 0.0
     return Direction(float((actual == forecast).mean()), matthews, len(actual), int((~moved).sum()))
 
 
 def skill(loss: float | np.ndarray, loss_of_naive: float | np.ndarray) -> float | np.ndarray:
-    """How much of the naive forecast's loss is gone: 1 - loss / loss_of_naive; 1 is perfect, below 0 is worse.
+    """The share of the naive forecast's loss that is avoided, 1 - loss / loss_of_naive; 1 is perfect, below 0 worse.
 
     Raises:
         DataError: If the naive loss is not positive.
@@ -264,7 +265,7 @@ def skill(loss: float | np.ndarray, loss_of_naive: float | np.ndarray) -> float 
 
 
 def _error(actual: np.ndarray, forecast: np.ndarray) -> np.ndarray:
-    """The error of each number, in float64."""
+    """The error of each value, float64."""
     if np.shape(actual) != np.shape(forecast):
         raise ValueError(f"Values {np.shape(actual)} and forecasts {np.shape(forecast)} must have one shape.")
     return np.asarray(actual, np.float64) - forecast

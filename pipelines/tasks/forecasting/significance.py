@@ -1,4 +1,4 @@
-"""Whether one forecast is better than another by more than chance, on losses that are ordered in time."""
+"""Tests whether one forecast is better than another by more than chance, on losses in time order."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Comparison:
     """The outcome of a test of equal accuracy.
 
     Attributes:
-        mean_difference: Of the losses; negative if the first forecast is better.
-        statistic: Student's t with `count - 1` degrees of freedom if both are equally good.
-        p_value: Two-sided.
-        count: The differences.
-        weights: Of the autocovariances, see `diebold_mariano`.
+        mean_difference: Mean difference of the losses; negative if the first forecast is better.
+        statistic: Test statistic; it follows Student's t with `count - 1` degrees of freedom if both are equally good.
+        p_value: Two-sided p value.
+        count: Number of differences.
+        weights: Weights of the autocovariances, see `diebold_mariano`.
     """
 
     mean_difference: float
@@ -34,23 +34,23 @@ def diebold_mariano(differences: np.ndarray, horizon: int) -> Comparison:
     """The Diebold-Mariano test of equal accuracy, corrected for small samples.
 
     Forecasts h steps ahead have errors that overlap in h - 1 steps. So the variance of the mean of n differences is
-    (g_0 + 2 (g_1 + ... + g_{h-1})) / n, with the autocovariances g_k. That sum may come out as zero or negative;
-    then, and only then, g_k has the Bartlett weight 1 - k/h. The statistic, mean / sqrt(variance), is multiplied by
-    sqrt((n + 1 - 2h + h(h - 1)/n) / n) and compared with Student's t of n - 1 degrees of freedom. If all differences
-    are 0 the forecasts are equally good: statistic 0, p value 1.
+    (g_0 + 2 (g_1 + ... + g_{h-1})) / n, with the autocovariances g_k. Only if that sum is zero or negative does g_k get
+    the Bartlett weight 1 - k/h. The statistic, mean / sqrt(variance), is multiplied by
+    sqrt((n + 1 - 2h + h(h - 1)/n) / n) and compared with Student's t with n - 1 degrees of freedom. If all differences
+    are 0, the forecasts are equally good: statistic 0, p value 1.
 
     Source: Diebold, Mariano, Comparing Predictive Accuracy, Journal of Business & Economic Statistics 1995; Harvey,
     Leybourne, Newbold, Testing the Equality of Prediction Mean Squared Errors, International Journal of Forecasting
     1997; weights from Newey, West, Econometrica 1987.
 
     Args:
-        differences: The loss of the first forecast less that of the second, `[windows]`, one a step of time, in order;
-            of several series `by_date(...)`.
-        horizon: h, the number of steps from the last known value to the (last) step that is forecast.
+        differences: Loss of the first forecast minus loss of the second, `[windows]`, one for each time step, in order;
+            for several series, the result of `by_date(...)`.
+        horizon: h, the number of steps from the last known value to the (last) forecast step.
 
     Raises:
         DataError: If there are no more differences than steps of the horizon, one is missing, or all are the same
-            number but 0.
+            number other than 0.
 
     Example:
 
@@ -82,17 +82,17 @@ def diebold_mariano(differences: np.ndarray, horizon: int) -> Comparison:
 
 
 def by_date(differences: np.ndarray, dates: np.ndarray) -> np.ndarray:
-    """Loss differences of several series, one number for each date, in the order of time.
+    """Loss differences of several series, one number for each date, in time order.
 
-    Series of one date move together, so that they are one observation, not many. Dates count by their windows: the
-    mean of what is returned is the mean over all windows.
+    Series move together on one date, so they are one observation, not many. The number of its windows weights each
+    date: the mean of the result is the mean over all windows.
 
     Args:
-        differences: `[windows]`, of all series.
-        dates: Of each window, `[windows]`.
+        differences: Loss differences of all series, `[windows]`.
+        dates: Date of each window, `[windows]`.
 
     Returns:
-        `[dates]`, the different ones ascending.
+        `[dates]`, one for each distinct date, ascending.
 
     Example:
 
@@ -109,23 +109,23 @@ def by_date(differences: np.ndarray, dates: np.ndarray) -> np.ndarray:
 def block_bootstrap(values: np.ndarray, block: int, count: int, seed: int) -> tuple[float, float]:
     """The 95% interval of a mean of ordered values, by the moving-block bootstrap (percentiles).
 
-    Blocks of neighbours are drawn with replacement until there are as many values as were given, so that what depends
-    on its neighbours stays with them; the last block is cut. The block should be longer than that dependence, at least
-    the horizon of the forecasts.
+    It draws blocks of neighbours with replacement until there are as many values as were given, so that values stay
+    with the neighbours on which they depend; it cuts the last block. A block should be longer than that dependence, at
+    least as long as the horizon of the forecasts.
 
     Source: Künsch, The Jackknife and the Bootstrap for General Stationary Observations, Annals of Statistics 1989.
 
     Args:
-        values: Losses in the order of time, `[n]`.
-        block: Values of a block, 1 to n.
-        count: How many means are drawn.
-        seed: Of the draws.
+        values: Losses in time order, `[n]`.
+        block: Number of values in a block, 1 to n.
+        count: Number of resampled means.
+        seed: Seed of the draws.
 
     Returns:
         The 2.5% and the 97.5% quantile of the means.
 
     Raises:
-        DataError: If there are fewer values than a block has, or one is missing.
+        DataError: If there are fewer values than in a block, or one is missing.
     """
     values, n = np.asarray(values, np.float64), len(values)
     if values.ndim != 1 or block < 1 or count < 1:

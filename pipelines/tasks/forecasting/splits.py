@@ -1,4 +1,4 @@
-"""From tables of series to training, validation and test windows, apart by date, with a guard against leaks."""
+"""Splits tables of series by date into training, validation and test windows, and checks them for leaks."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stack:
-    """All series one after the other: row r is of the series whose rows begin at or before it.
+    """All series one after the other: row r belongs to the last series that begins at or before it.
 
     Attributes:
-        names: Of the series.
-        columns: Of the values.
+        names: Names of the series.
+        columns: Names of the columns of the values.
         values: float32 `[rows, columns]`, in the units of the data.
-        dates: datetime64 `[rows]`.
-        firsts: int64 `[series]`, the first row of each.
+        dates: datetime64 `[rows]`, date of each row.
+        firsts: int64 `[series]`, first row of each series.
     """
 
     names: tuple[str, ...]
@@ -41,7 +41,7 @@ class Stack:
 
     @property
     def ends(self) -> np.ndarray:
-        """The row behind the last one of each series."""
+        """The row after the last one of each series."""
         return np.append(self.firsts[1:], len(self.values))
 
     def parts(self) -> list[slice]:
@@ -51,14 +51,14 @@ class Stack:
 
 @dataclass(frozen=True)
 class WindowExamples:
-    """A split: raw windows in, the standardised steps after them out. All is gathered when asked for.
+    """A split: its inputs are raw windows, its labels the standardised steps after them, both gathered on demand.
 
     Attributes:
-        windows: Over the standardised targets of all rows.
-        stack: The raw rows.
-        before: Raw rows before each window, of which its first features are made.
-        minutes: Of each raw row, int32.
-        names: Of the inputs that the model takes: `values`, and perhaps `minutes` and `series`.
+        windows: Windows over the standardised targets of all rows.
+        stack: Raw rows.
+        before: Number of raw rows before each window, which its first features need.
+        minutes: int32 `[rows]`, minutes since 1970 of each raw row.
+        names: Names of the inputs that the model takes: `values`, and perhaps `minutes` and `series`.
     """
 
     order: ClassVar[Order] = "shuffled"
@@ -76,7 +76,7 @@ class WindowExamples:
 
     @property
     def inputs(self) -> dict[str, np.ndarray]:
-        """`values [n, before + window, columns]`, `minutes [n, before + window]`, `series [n]`, as far as taken."""
+        """`values [n, before + window, columns]`, `minutes [n, before + window]`, `series [n]`, as the model takes."""
         rows = (self.windows.starts - self.before)[:, None] + np.arange(self.before + self.windows.window)
         of = {
             "values": lambda: self.stack.values[rows],
@@ -96,7 +96,7 @@ class WindowExamples:
         return self.stack.dates[self.windows.starts + self.windows.window - 1]
 
     def future_dates(self, steps: np.ndarray) -> np.ndarray:
-        """The dates of some steps to forecast, counted from 0, `[n, steps]`."""
+        """The dates `[n, steps]` of some of the steps to forecast, which count from 0."""
         return self.stack.dates[self.windows.starts[:, None] + self.windows.window + steps]
 
     @property
@@ -105,7 +105,7 @@ class WindowExamples:
         return self.future_dates(np.array([0, self.windows.horizon - 1]))
 
     def reader(self) -> Callable[[tf.Tensor], tuple[dict[str, tf.Tensor], tf.Tensor]]:
-        """Gathers windows: the rows are held once, however many windows there are."""
+        """A function that gathers windows by their indices; it holds the raw rows once for all windows."""
         import tensorflow as tf
 
         windows = self.windows
@@ -128,23 +128,23 @@ class WindowExamples:
         return read
 
     def lengths(self) -> None:
-        """All windows have the same."""
+        """None: all windows have the same length."""
 
     def preprocessed(self, preprocessor: keras.Model) -> WindowExamples:
-        """They are what the trained part takes."""
+        """The windows unchanged: the trained part takes them as they are."""
         return self
 
 
 @dataclass(frozen=True)
 class SeriesData(Data):
-    """Splits of windows, and what was fitted on the training rows; `names` are those of the targets.
+    """Splits of windows, and what was fitted on the training rows; `names` holds the names of the targets.
 
     Attributes:
-        scale: Of the targets.
-        targets: Columns of the stack that are forecast.
-        features: Means and deviations of the declared features, `[series][features]`; None without any.
-        validation_from: Date of the first step of the validation.
-        test_from: Date of the first step of the test.
+        scale: Scale of the targets.
+        targets: Columns of the stack to forecast.
+        features: Means and deviations of the declared features, `[series][features]`; None without features.
+        validation_from: Date of the first validation step.
+        test_from: Date of the first test step.
     """
 
     train: WindowExamples
@@ -177,7 +177,7 @@ def stacked(tables: dict[str, pd.DataFrame], columns: tuple[str, ...]) -> Stack:
 
 
 def before_date(stack: Stack, date: np.datetime64) -> Stack:
-    """The rows before a date; series without any are left out."""
+    """The rows before a date, without the series that have none."""
     kept = stack.dates < date
     lengths = np.array([int(kept[part].sum()) for part in stack.parts()])
     if not lengths.any():
@@ -188,7 +188,7 @@ def before_date(stack: Stack, date: np.datetime64) -> Stack:
 
 
 def check_positive(stack: Stack, columns: list[str]) -> None:
-    """Raises a DataError unless columns whose logarithm is taken are above 0."""
+    """Raises a DataError unless all values of the columns, whose logarithm is taken, are above 0."""
     for column in columns:
         wrong = np.flatnonzero(stack.values[:, stack.columns.index(column)] <= 0)
         if wrong.size:
@@ -200,7 +200,7 @@ def check_positive(stack: Stack, columns: list[str]) -> None:
 
 
 def boundaries(dates: np.ndarray, validation: float, test: float) -> tuple[np.datetime64, np.datetime64]:
-    """The dates from which on shares of all dates are for validation and test.
+    """The dates at which validation and test begin, from their shares of all dates.
 
     >>> days = np.arange("2020-01-01", "2020-01-11", dtype="datetime64[D]")
     >>> [str(date) for date in boundaries(days, validation=0.2, test=0.3)]
@@ -212,7 +212,7 @@ def boundaries(dates: np.ndarray, validation: float, test: float) -> tuple[np.da
 
 
 def training_rows(stack: Stack, validation_from: np.datetime64) -> list[slice]:
-    """The rows of each series before the validation."""
+    """The rows of each series before the validation split."""
     return [
         slice(part.start, part.start + int(np.searchsorted(stack.dates[part], validation_from)))
         for part in stack.parts()
@@ -222,15 +222,15 @@ def training_rows(stack: Stack, validation_from: np.datetime64) -> list[slice]:
 def windows_between(
     windows: Windows, stack: Stack, before: int, start: np.datetime64 | None, end: np.datetime64 | None, whole: bool
 ) -> Windows:
-    """All windows of every series whose futures lie within dates.
+    """All windows of every series whose futures lie between two dates.
 
     Args:
-        windows: Without any window yet: values, lengths and targets.
-        stack: The raw rows.
-        before: Raw rows that a window needs before it.
-        start: The first date of the futures; None for any.
-        end: The date behind the last one; None for any.
-        whole: Whether the known steps, and the rows before them, must lie within the dates too.
+        windows: Windows with values, lengths and targets, but no starts yet.
+        stack: Raw rows.
+        before: Number of raw rows that a window needs before it.
+        start: First date of the futures; None for no limit.
+        end: Date after the last one of the futures; None for no limit.
+        whole: Whether the known steps and the rows before them must lie between the dates too.
     """
     starts, series = [], []
     for number, part in enumerate(stack.parts()):
@@ -245,11 +245,11 @@ def windows_between(
 
 
 def check_leaks(data: SeriesData, fitted: list[slice]) -> None:
-    """Raises a LeakError if any forecast could have seen what it could not have known.
+    """Raises a LeakError if any forecast may have seen what was unknown at its time.
 
     Args:
-        data: The splits.
-        fitted: The rows of each series that scales were fitted on.
+        data: Splits to check.
+        fitted: Rows of each series on which scales were fitted.
     """
     stack = data.stack
     last_training = stack.dates[stack.dates < data.validation_from].max()
@@ -286,25 +286,25 @@ def make(
     fit_features: Callable[[list[slice]], tuple[np.ndarray, np.ndarray]] | None = None,
     notes: tuple[str, ...] = (),
 ) -> SeriesData:
-    """The splits of windows, scaled by the training rows alone, and checked for leaks.
+    """The splits of windows, scaled by the training rows alone and checked for leaks.
 
     Args:
         stack: All rows.
-        columns: Which of them are forecast.
+        columns: Columns to forecast.
         target: As in `Scale`.
-        window: Known steps.
-        horizon: Steps to forecast.
-        before: Raw rows that features need before a window.
-        names: Of the model's inputs.
-        validation_from: First date of the validation.
-        test_from: First date of the test.
-        stride: Every so many training windows one is taken.
-        fit_features: From the training rows of each series, means and deviations of the features.
-        notes: On the data.
+        window: Number of known steps.
+        horizon: Number of steps to forecast.
+        before: Number of raw rows that features need before a window.
+        names: Names of the model's inputs.
+        validation_from: First date of the validation split.
+        test_from: First date of the test split.
+        stride: Distance between training windows in windows: 1 takes all, k every k-th.
+        fit_features: Function from the training rows of each series to the means and deviations of the features.
+        notes: Notes on the data.
 
     Raises:
         DataError: If a split has no window, or a series never changes in training.
-        LeakError: If something leaks.
+        LeakError: If a forecast may have seen what was unknown at its time.
     """
     targets = tuple(stack.columns.index(column) for column in columns)
     fitted = training_rows(stack, validation_from)
@@ -366,7 +366,7 @@ def _no_windows(
 
 
 def check_order(dates: np.ndarray, validation_from: np.datetime64, test_from: np.datetime64) -> None:
-    """Raises a UsageError unless the dates that divide the splits rise within those that there are."""
+    """Raises a UsageError unless the dates that divide the splits rise within the dates of the data."""
     if not dates.min() < validation_from < test_from <= dates.max():
         raise UsageError(
             f"data.validation_from and data.test_from must rise within the dates of the data, {text(dates.min())} to "
@@ -375,5 +375,5 @@ def check_order(dates: np.ndarray, validation_from: np.datetime64, test_from: np
 
 
 def text(date: np.datetime64) -> str:
-    """A date in ISO form, without a midnight."""
+    """A date in ISO form, without the time if it is midnight."""
     return str(date.astype("datetime64[m]")).replace("T", " ").removesuffix(" 00:00")

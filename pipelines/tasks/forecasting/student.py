@@ -1,4 +1,4 @@
-"""Quantiles of Student's t distribution in elementary operations, which TFLite has."""
+"""Quantiles of Student's t distribution from elementary operations, which TFLite supports."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ Tensor: TypeAlias = keras.KerasTensor
 def student_quantile(df: Tensor, level: float) -> Tensor:
     """The quantile of Student's t distribution with location 0 and scale 1.
 
-    Its relative error was measured at levels from 0.005 to 0.995: at most 8.2e-4, just above `df = 2`; 5e-5 from
-    `df = 2.5` on; 6e-6 from 3 on.
+    The measured relative error at levels from 0.005 to 0.995 is at most 8.2e-4, just above `df = 2`; 5e-5 from
+    `df = 2.5` on; and 6e-6 from 3 on.
 
     Source: Hill, Algorithm 396: Student's t-Quantiles, Communications of the ACM 13, 1970, with two changes, without
-    which the error is up to 1.4e-3: d, a beta function, is taken at n + 2 and by its recurrence at n, since Hill's
-    approximation is better there; and the branches meet at y = 0.05 + 5 a^3 instead of 0.05 + a.
+    which the error is up to 1.4e-3: d, a beta function, is computed at n + 2 and carried to n by its recurrence,
+    because Hill's approximation is better there; and the branches meet at y = 0.05 + 5 a^3 instead of 0.05 + a.
 
     Args:
         df: Degrees of freedom above 2, of any shape.
-        level: The quantile's level in (0, 1).
+        level: Level of the quantile in (0, 1).
 
     Returns:
-        float32, of the shape of `df`.
+        float32, with the shape of `df`.
 
     Raises:
         ValueError: If the level is not in (0, 1).
@@ -50,7 +50,7 @@ def student_quantile(df: Tensor, level: float) -> Tensor:
 
 
 def _constants(n: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """a, b, c and d of Hill; d is nearly n B(n/2, 1/2) / 2, the more nearly the larger n is."""
+    """a, b, c and d of Hill; d approximates n B(n/2, 1/2) / 2, the better the larger n is."""
     a = 1 / (n - 0.5)
     b = 48 / ops.square(a)
     c = ((20700 * a / b - 98) * a - 16) * a + 96.36
@@ -59,7 +59,7 @@ def _constants(n: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def _by_normal(n: Tensor, a: Tensor, b: Tensor, c: Tensor, d: Tensor, x: float) -> Tensor:
-    """t^2 / n from the quantile x < 0 of the normal distribution: for levels near 0.5, and many degrees of freedom."""
+    """t^2 / n from the quantile x < 0 of the normal distribution, for levels near 0.5 and many degrees of freedom."""
     c = c + ops.where(n < 5, 0.3 * (n - 4.5) * (x + 0.6), 0.0)
     c = (((0.05 * d * x - 5) * x - 7) * x - 2) * x + b + c
     y = (((((0.4 * x**2 + 6.3) * x**2 + 36) * x**2 + 94.5) / c - x**2 - 3) / b + 1) * x

@@ -1,6 +1,6 @@
-"""What sets forecasting apart: its losses, its scores beside the naive forecasts, whether a difference is chance.
+"""Declaration of the task of forecasting: losses, scores, comparisons with the baselines, exports.
 
-Scores are of standardised numbers, unless they have no unit: see `series.scales`.
+Scores apply to standardised values unless they have no unit: see `scales`.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ ABOUT_METRICS = {
     "crps": "continuous ranked probability score, approximately, from these quantiles alone, lower is better",
     "coverage": "share of values within the interval of so many per cent",
 }
-TIE = 1e-3  # of a usual move: less is what rounding leaves of no change
+TIE = 1e-3  # in usual moves; smaller changes are rounding errors of no change
 
 
 def compiled(config: ForecastConfig) -> dict[str, Any]:
-    """Loss of the training, for `compile`."""
+    """Loss for `compile`."""
     if config.data.target in ("volatility", "direction"):
         return {"loss": {"volatility": qlike, "direction": direction}[config.data.target]}
     match config.model.output:
@@ -64,12 +64,12 @@ def compiled(config: ForecastConfig) -> dict[str, Any]:
 
 
 def qlike(w: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
-    """log v + w / v of squares w that are forecast as v (Patton 2011, Journal of Econometrics 160)."""
+    """QLIKE, log v + w / v, of squares w and their forecasts v (Patton 2011, Journal of Econometrics 160)."""
     return tf.math.log(v) + w / v
 
 
 def direction(y: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
-    """The cross-entropy of having risen above the last known value, in nats; it stands beside the probability."""
+    """The cross-entropy of having risen above the last known value, in nats; the parameters are `[..., (p, last)]`."""
     p, last = tf.clip_by_value(parameters[..., 0], 1e-6, 1 - 1e-6), parameters[..., 1]
     return -tf.where(y > last + TIE, tf.math.log(p), tf.math.log1p(-p))
 
@@ -78,7 +78,7 @@ def pinball(quantiles: tuple[float, ...]) -> Callable:
     """The pinball loss of quantiles on the last axis (Koenker, Bassett 1978, Econometrica 46)."""
 
     def loss(y: tf.Tensor, q: tf.Tensor) -> tf.Tensor:
-        q = q[..., None] if len(q.shape) == len(y.shape) else q  # Keras takes the axis of a single quantile away
+        q = q[..., None] if len(q.shape) == len(y.shape) else q  # Keras drops the axis of a single quantile
         error = y[..., None] - q
         return tf.reduce_mean(tf.maximum(error * quantiles, error * [level - 1 for level in quantiles]), axis=-1)
 
@@ -103,10 +103,10 @@ def score(config: ForecastConfig, data: SeriesData, answers: np.ndarray) -> dict
     """All metrics of forecasts for the test split.
 
     Args:
-        config: Says what is forecast.
-        data: Its splits.
-        answers: `[n, horizon, targets]` or `[n, horizon, targets, quantiles]`, in units; windows that are NaN are left
-            out.
+        config: Configuration of the run, which sets the target.
+        data: Splits of the run.
+        answers: `[n, horizon, targets]` or `[n, horizon, targets, quantiles]`, in units; the scores leave out windows
+            with NaN.
     """
     return score_of_steps(config, data, answers, slice(None))
 
@@ -138,7 +138,7 @@ def _plain(found: dict[str, Any]) -> dict[str, float]:
 def _scaled(
     config: ForecastConfig, data: SeriesData, test: WindowExamples, y: np.ndarray, point: np.ndarray
 ) -> dict[str, float | np.ndarray]:
-    """The scores that have no unit."""
+    """The scores without a unit."""
     in_units = [data.scale.in_units(values, test.windows.series) for values in (y, point)]
     found = {"smape": of_series.smape(*in_units)}
     training = [
@@ -154,7 +154,7 @@ def _scaled(
 
 
 def _directions(actual: np.ndarray, forecast: np.ndarray) -> dict[str, float]:
-    """Whether changes go where they were forecast to; none for forecasts that name no direction, but for rounding."""
+    """Scores of the direction of changes; none if no forecast has a direction, apart from rounding errors."""
     forecast = np.where(np.abs(forecast) < 1e-6, 0.0, forecast)
     if not forecast.any():
         return {}
@@ -178,15 +178,15 @@ def _of_quantiles(y: np.ndarray, q: np.ndarray, levels: tuple[float, ...]) -> di
 def judge(
     run: Run[ForecastConfig, SeriesData], data: SeriesData, answers: np.ndarray, beside: dict[str, np.ndarray]
 ) -> Findings:
-    """The scores beside those of the naive forecasts, and what they come from.
+    """The scores of the model and the baselines, their comparison, and the figures and tables behind them.
 
-    A baseline that was made for some windows alone is compared on these.
+    A baseline that forecast only some windows is compared on those windows.
 
     Args:
-        run: Of the model.
-        data: Its splits.
-        answers: The model's forecasts for the test split, in units.
-        beside: Those of each baseline.
+        run: Run that trained the model.
+        data: Splits of the run.
+        answers: Forecasts of the model for the test split, in units.
+        beside: Forecasts of each baseline for the test split, in units, by its name.
     """
     config, primary = run.config, run.primary
     if not np.isfinite(answers).all():
@@ -217,7 +217,7 @@ def judge(
 
 
 def _interval(config: ForecastConfig, data: SeriesData, of_windows: np.ndarray, primary: str) -> dict[str, list[float]]:
-    """The 95% interval of the primary metric, from blocks of neighbouring windows that are longer than the horizon."""
+    """The 95% interval of the primary metric, from blocks of neighbouring windows at least as long as the horizon."""
     ordered = by_date(of_windows, data.test.origins)
     block = max(config.data.horizon, round(len(ordered) ** (1 / 3)))
     if not config.evaluation.bootstrap or len(ordered) < 2 * block:
@@ -226,9 +226,10 @@ def _interval(config: ForecastConfig, data: SeriesData, of_windows: np.ndarray, 
 
 
 def compared(data: SeriesData, of_model: np.ndarray, of_baseline: np.ndarray) -> dict[str, Any]:
-    """The Diebold-Mariano test of the model against a baseline, on the windows that both have forecast.
+    """The Diebold-Mariano test of the model against a baseline, on the windows that both forecast.
 
-    Windows of one date are one observation. If they are every k-th, the horizon is that many times shorter.
+    Windows with the same date are one observation. If the baseline forecast every k-th window, the test divides the
+    horizon by k.
     """
     rows = np.isfinite(of_baseline)
     dates = data.test.origins
@@ -243,7 +244,7 @@ def compared(data: SeriesData, of_model: np.ndarray, of_baseline: np.ndarray) ->
 
 
 def headline(scores: Mapping[str, Any]) -> str:
-    """What must stand first: whether the network beats the naive forecast."""
+    """The first line of the card: whether the network beats the naive forecast."""
     naive, primary = scores["naive"], scores["primary"]
     name = {"most_frequent": "the most frequent direction"}.get(naive, f"the {naive.replace('_', ' ')}")
     beside = f"({primary} {scores['test'][primary]:.4f}, {name} {scores['baselines'][naive][primary]:.4f})"
@@ -256,7 +257,7 @@ def headline(scores: Mapping[str, Any]) -> str:
 
 
 def tables(scores: Mapping[str, Any]) -> str:
-    """Whether differences to the baselines can be chance; and the scores of parts of the test, if there are several."""
+    """Markdown tables of the tests against the baselines and, if there are several, of the scores of test parts."""
     lines = ["| beside | windows | difference of the loss | Diebold-Mariano | p |", "|---|---|---|---|---|"]
     for name, found in scores["comparisons"].items():
         test = "no test | " if "no_test" in found else f"{found['statistic']:+.2f} | {chance(found['p_value'])}"
@@ -275,17 +276,17 @@ def tables(scores: Mapping[str, Any]) -> str:
 
 
 def proof(config: ForecastConfig) -> dict[str, Any]:
-    """Answers are forecasts, which may be small numbers."""
+    """Settings for the proof of exports: answers are forecasts, which may be small numbers."""
     return {"classes": False, "least_size": 0.0}
 
 
 def write_saved_model(run: Run[ForecastConfig, SeriesData], data: SeriesData, path: Path) -> None:
-    """The SavedModel gives what the model gives."""
+    """Writes the SavedModel, which gives the same outputs as the model."""
     export_saved_model(run.model, path)
 
 
 def write_tflite(run: Run[ForecastConfig, SeriesData], path: Path, quantization: str | None, examples: Any) -> None:
-    """Windows are read as a whole; `runtime.Forecaster` keeps the last rows."""
+    """Writes the model for whole windows; `runtime.Forecaster` keeps the last rows."""
     export_tflite(run.model, path, quantization, examples, ("sequence",))
 
 

@@ -1,4 +1,4 @@
-"""Windows of series: some steps that are known, and the steps after them that are to be forecast."""
+"""Windows of series: known steps, and the steps after them to forecast."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Windows:
-    """Pieces of series, made when asked for: `values` holds all series one after the other.
+    """Windows of series, copied on demand: `values` holds all series one after the other.
 
-    The window that begins at row s has `window` rows of inputs from s on, and behind them `horizon` rows of future.
-    That no window reaches from one series into the next is up to whoever makes `starts`; `leaks.no_window_crosses`
-    checks it.
+    The window that begins at row s has `window` rows of inputs from s on, followed by `horizon` rows of future. The
+    caller must choose `starts` so that no window reaches from one series into the next; `leaks.no_window_crosses`
+    checks this.
 
     Attributes:
-        values: float64 or float32 `[rows, columns]`, all series stacked, each in the order of time.
-        starts: int64 `[windows]`, the row of each window's first input step.
-        series: int32 `[windows]`, the number of the series.
-        window: Input steps.
-        horizon: Steps to forecast.
-        targets: The columns that are forecast.
+        values: float64 or float32 `[rows, columns]`, all series stacked, each in time order.
+        starts: int64 `[windows]`, row of the first input step of each window.
+        series: int32 `[windows]`, number of the series of each window.
+        window: Number of input steps.
+        horizon: Number of steps to forecast.
+        targets: Columns to forecast.
 
     Raises:
-        ValueError: If a window reaches beyond the rows, or the attributes do not fit each other.
+        ValueError: If a window reaches beyond the rows, or the attributes do not fit together.
 
     Example:
 
@@ -58,20 +58,20 @@ class Windows:
         return len(self.starts)
 
     def __getitem__(self, rows: np.ndarray | slice | list[int]) -> Windows:
-        """A part of the windows, by a slice, indices or a mask; the values are shared."""
+        """A part of the windows, by a slice, indices or a mask; it shares the values."""
         return replace(self, starts=self.starts[rows], series=self.series[rows])
 
     def inputs(self) -> np.ndarray:
-        """The known steps, `[windows, window, columns]`, copied now."""
+        """A copy of the known steps, `[windows, window, columns]`."""
         return self.values[self.starts[:, None] + np.arange(self.window)]
 
     def futures(self) -> np.ndarray:
-        """The steps to forecast, `[windows, horizon, targets]`, copied now."""
+        """A copy of the steps to forecast, `[windows, horizon, targets]`."""
         rows = self.starts[:, None] + self.window + np.arange(self.horizon)
         return self.values[rows[:, :, None], self.targets]
 
     def batches(self, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The inputs and futures of `size` windows after the other, in order; the last ones may be fewer."""
+        """The inputs and futures in batches of `size` windows, in order; the last batch may be smaller."""
         for first in range(0, len(self), size):
             part = self[first : first + size]
             yield part.inputs(), part.futures()

@@ -1,1 +1,1 @@
-"""Texts that are given a class."""
+"""Classification of texts."""

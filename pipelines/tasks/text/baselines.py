@@ -1,9 +1,9 @@
-"""What a sceptic would compare a classifier of texts with: linear models of n-grams, by scikit-learn.
+"""Baselines for text classifiers: linear models of n-grams from scikit-learn.
 
-Each baseline is a function of the data that returns probabilities for the test split, `[n, classes]`; the inputs are
-raw texts (`str`), and `split` cuts one into tokens. The n-grams are those of the training texts. Settings are chosen
-from short lists on the validation split: the highest accuracy, and among equals the lowest log loss. Classes that do
-not occur in training get probability 0.
+Each baseline is a function that takes the data and returns probabilities for the test split, `[n, classes]`. The inputs
+are raw texts (`str`), and `split` cuts one into tokens. The features are the n-grams of the training texts. The
+validation split chooses the settings from short lists: the highest accuracy wins, and the lowest log loss breaks ties.
+Classes that do not occur in training get probability 0.
 """
 
 from __future__ import annotations
@@ -29,28 +29,29 @@ STRENGTHS_OF_REGRESSION = (1, 3, 10, 30)
 STRENGTHS_OF_MACHINE = (0.01, 0.1, 1)
 SHARES = (0.25, 0.5, 1)
 MOST_ITERATIONS = 1000
-WIDEST_SCALE = 6.0  # of the logarithm
+WIDEST_SCALE = 6.0  # bound of the logarithm of the factor
 
 
 def tfidf_unigrams(data: LabelledData, split: Cut) -> np.ndarray:
-    """Logistic regression on the TF-IDF of single tokens, with sublinear counts, one class against all."""
+    """Logistic regression on the TF-IDF of single tokens, with sublinear counts, one class against the rest."""
     return _regression(data, split, bigrams=False)
 
 
 def tfidf_bigrams(data: LabelledData, split: Cut) -> np.ndarray:
-    """The same on single ones and pairs of neighbours."""
+    """Logistic regression as in `tfidf_unigrams`, on single tokens and pairs of adjacent tokens."""
     return _regression(data, split, bigrams=True)
 
 
 def nbsvm(data: LabelledData, split: Cut) -> np.ndarray:
-    """A support vector machine on log-count ratios of unigrams and bigrams, one class against all.
+    """A support vector machine on the log-count ratios of unigrams and bigrams, one class against the rest.
 
-    The machine (L2 penalty, squared hinge) sees r_j for each n-gram j that a text has, 0 for others. Its weights w are
-    drawn towards naive Bayes: w' = (1 - beta) mean|w| + beta w. The paper has C = 1 and beta = 1/4, with the mean over
-    a dictionary that holds the words of the test texts too; here C and beta are chosen on the validation split.
+    The input of the machine (L2 penalty, squared hinge) is r_j for each n-gram j that occurs in a text and 0 for the
+    others. Its weights w are interpolated with naive Bayes: w' = (1 - beta) mean|w| + beta w. The paper sets C = 1 and
+    beta = 1/4 and takes the mean over a dictionary that includes the words of the test texts; here the validation split
+    chooses C and beta.
 
-    Probabilities are the softmax of the decision values times one positive number, that of the lowest log loss on the
-    validation split; so the most likely class is always the one with the highest decision value.
+    The probabilities are the softmax of the decision values times the positive factor with the lowest log loss on the
+    validation split, so the most likely class is always the one with the highest decision value.
 
     Source: Wang, Manning, Baselines and Bigrams: Simple, Good Sentiment and Topic Classification, ACL 2012.
     """
@@ -61,7 +62,7 @@ def nbsvm(data: LabelledData, split: Cut) -> np.ndarray:
     seen, labels = _labels_seen(data.validation, known)
     answers = []
     for strength in STRENGTHS_OF_MACHINE:
-        sides = known if len(known) > 2 else known[1:]  # of two classes, one decides for both
+        sides = known if len(known) > 2 else known[1:]  # with two classes, one machine decides for both
         machines = [_machine(train, data.train.labels == side, strength) for side in sides]
         for share in SHARES:
             decisions = _decisions(machines, validation, share)[seen]
@@ -94,12 +95,12 @@ def _regression(data: LabelledData, split: Cut, bigrams: bool) -> np.ndarray:
 
 
 def counted(data: LabelledData, split: Cut, bigrams: bool) -> tuple[csr_matrix, csr_matrix, csr_matrix]:
-    """How often each text of train, validation and test has each n-gram of the training texts, `[n, n-grams]`.
+    """Counts of the n-grams of the training texts in each text of train, validation and test, `[n, n-grams]`.
 
-    The same numbers as scikit-learn's CountVectorizer, in half the time.
+    The counts equal scikit-learn's CountVectorizer, in half the time.
 
     Raises:
-        DataError: If no training text has any.
+        DataError: If the training texts have no n-gram.
     """
     numbers: dict[str, int] = defaultdict(count().__next__)
     splits = [
@@ -114,7 +115,7 @@ def counted(data: LabelledData, split: Cut, bigrams: bool) -> tuple[csr_matrix, 
 
 
 def _codes(tokens: list[str], numbers: dict[str, int], bigrams: bool) -> tuple[np.ndarray, np.ndarray]:
-    """The n-grams of a text, each as one integer, and how often it has them; `numbers` grows by new tokens."""
+    """The n-grams of a text, each as one integer, and their counts; new tokens are added to `numbers`."""
     single = np.fromiter(map(numbers.__getitem__, tokens), np.int64)
     pairs = (single[:-1] + 1 << 32) + single[1:]
     return np.unique(np.concatenate([single, pairs]) if bigrams else single, return_counts=True)
@@ -133,14 +134,14 @@ def _matrix(texts: list[tuple[np.ndarray, np.ndarray]], known: np.ndarray) -> cs
 
 
 def log_count_ratio(present: csr_matrix, positive: np.ndarray) -> np.ndarray:
-    """How much more an n-gram belongs to a class than to the others: r = log((p / |p|) / (q / |q|)).
+    """The log-count ratio of each n-gram between a class and the others: r = log((p / |p|) / (q / |q|)).
 
     Args:
-        present: 1 where a text has an n-gram, `[n, n-grams]`.
-        positive: Which texts are of the class, `[n]` bool.
+        present: 1 where an n-gram occurs in a text, `[n, n-grams]`.
+        positive: True for the texts of the class, `[n]` bool.
 
     Returns:
-        `[n-grams]`; p is 1 + the number of texts of the class that have the n-gram, q of the others.
+        `[n-grams]`; p is 1 + the number of texts of the class with the n-gram, q the same for the other texts.
 
     Example:
 
@@ -154,7 +155,7 @@ def log_count_ratio(present: csr_matrix, positive: np.ndarray) -> np.ndarray:
 
 
 def _machine(present: csr_matrix, positive: np.ndarray, strength: float) -> tuple[np.ndarray, np.ndarray, float]:
-    """The log-count ratios of a class, and weights and bias of the machine that stands on them."""
+    """The log-count ratios of a class, and the weights and bias of the machine fitted on them."""
     from sklearn.svm import LinearSVC
 
     ratio = log_count_ratio(present, positive)
@@ -164,7 +165,7 @@ def _machine(present: csr_matrix, positive: np.ndarray, strength: float) -> tupl
 
 
 def _decisions(machines: list[tuple[np.ndarray, np.ndarray, float]], present: csr_matrix, share: float) -> np.ndarray:
-    """The decision value for each class, `[n, classes]`, with that share of the machine's own weights."""
+    """The decision value of each class, `[n, classes]`; `share` is the weight beta of the machine's own weights."""
     values = [
         present @ (ratio * ((1 - share) * np.abs(weights).mean() + share * weights)) + bias
         for ratio, weights, bias in machines
@@ -173,9 +174,9 @@ def _decisions(machines: list[tuple[np.ndarray, np.ndarray, float]], present: cs
 
 
 def scale(decisions: np.ndarray, labels: np.ndarray) -> float:
-    """The factor of the decision values with the lowest log loss, each class counted once more than it occurs.
+    """The factor of the decision values with the lowest log loss, with each class counted once more than it occurs.
 
-    That one more text keeps the factor finite if all decisions are right (Platt 1999).
+    The extra count keeps the factor finite if all decisions are right (Platt 1999).
     """
     from scipy.optimize import minimize_scalar
     from scipy.special import log_softmax
@@ -190,7 +191,7 @@ def scale(decisions: np.ndarray, labels: np.ndarray) -> float:
 
 
 def _labels_seen(split: Examples, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The rows whose class occurs in training, `[n]` bool, and the places of their classes among the known ones."""
+    """The rows whose class occurs in training, `[n]` bool, and the indices of their classes among the known ones."""
     seen = np.isin(split.labels, known)
     return seen, np.searchsorted(known, split.labels[seen])
 
@@ -198,7 +199,7 @@ def _labels_seen(split: Examples, known: np.ndarray) -> tuple[np.ndarray, np.nda
 def _best(
     answers: list[tuple[np.ndarray, np.ndarray]], labels: np.ndarray, known: np.ndarray, data: LabelledData
 ) -> np.ndarray:
-    """Of several answers for validation and test, the test's of the one that is best on validation, for all classes."""
+    """The test answers, for all classes, of the pair of validation and test answers that is best on validation."""
 
     def badness(answer: tuple[np.ndarray, np.ndarray]) -> tuple[float, float]:
         scores = metrics.classification(answer[0], labels)

@@ -1,4 +1,4 @@
-"""The configuration of text classifiers."""
+"""Configuration of text classifiers."""
 
 from __future__ import annotations
 
@@ -32,87 +32,90 @@ class TextData(DataSection):
     }
 
     source: Literal["sample", "csv", "tsv", "jsonl", "folder", "tfds"] = "sample"
-    """Synthetic sentences; a file of that format, gzipped or not; a folder for each class; or the IMDB reviews by
-    TensorFlow Datasets."""
+    """Source of the texts: synthetic sentences (sample); a file of the named format, gzipped or not; a folder for each
+    class; or the IMDB reviews from TensorFlow Datasets (tfds)."""
     path: FullPath | None = None
-    """The file, or the folder."""
+    """Path of the file or folder."""
     text_column: str = "text"
     """Column with the texts."""
     label_column: str = "label"
-    """Column with the classes, of any kind and number."""
+    """Column with the classes; any values, and any number of classes."""
     split_column: str | None = None
     """Column that says train, validation or test; null holds out a test split."""
     encoding: str = "utf-8"
-    """Of the files."""
+    """Text encoding of the files."""
     data_dir: FullPath | None = None
-    """Folder of TensorFlow Datasets; null for its own default."""
+    """Folder that TensorFlow Datasets reads and writes; null takes its own default."""
     language: Literal["english", "chinese"] = "english"
-    """Of the synthetic sentences."""
+    """Language of the synthetic sentences."""
     count: Annotated[int, Field(ge=100)] = 5000
-    """How many synthetic sentences."""
+    """Number of synthetic sentences."""
     validation: Share = 0.1
-    """Share of the training texts held out for validation, where the source has no such split."""
+    """Share of the training texts to hold out for validation if the source has no validation split."""
     test: Share = 0.2
-    """Share of the texts held out for the test, where the source has no such split."""
+    """Share of the texts to hold out for the test if the source has no test split."""
     split_seed: NonNegativeInt = 0
-    """Of the splits and of the synthetic sentences; apart from training.seed, so that every run is scored on the same
-    texts."""
+    """Seed of the splits and the synthetic sentences; it is separate from training.seed, so that every run is scored on
+    the same texts."""
     neighbours: PositiveInt = 1
-    """So many neighbouring texts of the source go to the same split, where one is held out: as many as may be by one
-    author or about one thing, since a random split would score what is known of them."""
+    """Number of consecutive texts of the source that a held-out split keeps together. Set it to as many as may share an
+    author or a subject: a random split would put some of them into training and overstate the score."""
     limit: PositiveInt | None = None
-    """Use that many training texts only (a short trial); null for all."""
+    """Number of training texts to use, for a short trial; null uses all."""
     level: TokenLevel = "word"
-    """What a token is: a word (or a single sign); a character, for writing without spaces and for misspelling; a byte
-    (UTF-8); or a subword, a piece of words that is frequent in the training texts, so that rare words are read too."""
+    """Kind of token: a word (or a single punctuation mark or symbol); a character, which suits scripts without spaces
+    and misspelled texts; a UTF-8 byte; or a subword, a part of words that is frequent in the training texts, so that
+    the model can read rare words too."""
     vocabulary: Annotated[int, Field(ge=3)] = 30_000
-    """How many tokens are known, the most frequent ones of the training texts; all others are one. Bytes are all
-    known."""
+    """Size of the vocabulary: it holds the most frequent tokens of the training texts, and one token stands for all
+    others. With bytes it holds every byte."""
     length: PositiveInt = 400
-    """How many tokens of a longer text are read."""
+    """Greatest number of tokens that the model reads of a text."""
     keep: Side = "right"
-    """Which end of a longer text is read: the right one, where a review comes to its verdict, or the left one."""
+    """End of a longer text that the model reads: the right one, where a review states its verdict, or the left one."""
     embeddings: FullPath | None = None
-    """Text file of pre-trained word vectors (GloVe or fastText) to begin with; model.embedding must be their size."""
+    """Text file of pre-trained word vectors (GloVe or fastText) that initialize the embedding; model.embedding must
+    equal their size."""
 
 
 class TextModel(RecurrentModel):
-    """Embedded tokens, stacked recurrent layers, and one vector of them for the whole text."""
+    """Embedding, stacked recurrent layers, and pooling to one vector for the whole text."""
 
     embedding: PositiveInt = 128
-    """Numbers that stand for a token."""
+    """Size of the embedding of a token."""
     region: PositiveInt | None = None
-    """One-hot convolution before the recurrence: so many adjacent tokens together give a vector of `embedding` numbers,
-    through a rectifier (Johnson & Zhang 2015, arXiv 1412.1058); null embeds each token by itself."""
+    """Width in tokens of a one-hot convolution before the recurrence, which turns that many adjacent tokens into a
+    vector of size `embedding` through a rectifier (Johnson & Zhang 2015, arXiv 1412.1058); null embeds each token by
+    itself."""
     embedding_dropout: Rate = 0.0
-    """Rate on the numbers that stand for a token."""
+    """Dropout rate of the values of the embeddings."""
     word_dropout: Rate = 0.0
-    """Rate at which whole tokens are left out in training."""
+    """Dropout rate of whole tokens: training sets the embedding of a dropped token to 0."""
     pooling: Literal["last", "max", "mean", "max_mean", "attention"] = "last"
-    """What stands for the text: the last output, the largest over time, the mean, both, or a mean with learned weights
-    (Yang et al. 2016, Hierarchical Attention Networks, NAACL)."""
+    """Pooling of the outputs over time into one vector: the last output, the maximum, the mean, maximum and mean
+    together, or a mean with learned weights (Yang et al. 2016, Hierarchical Attention Networks, NAACL)."""
     final_dropout: Rate = 0.0
-    """Rate before the classifier."""
+    """Dropout rate before the classifier."""
 
     convolution: PositiveInt | None = None
-    """A second network without a recurrence: one-hot convolution over so many adjacent tokens, and the largest value of
-    each filter over time. It learns by itself, and the answer is the geometric mean of all there are; null has none."""
+    """Width in tokens of the one-hot convolution of a second network, which has no recurrence and takes the maximum of
+    each filter over time. Each network learns by itself, and the answer is their geometric mean; null leaves it out."""
     filters: PositiveInt = 256
-    """Of that convolution, if there is one."""
+    """Number of filters of the second network, if there is one."""
     ngrams: Annotated[int, Field(ge=1, le=5)] | None = None
-    """A linear model (NBSVM, Wang & Manning 2012) of the n-grams of up to so many tokens beside the network, fitted
-    before it, with a part in the geometric mean; null has none."""
+    """Length in tokens of the longest n-grams of a linear model (NBSVM, Wang & Manning 2012), which is fitted before
+    the network is trained and takes part in the geometric mean; null leaves it out."""
 
 
 class TextEvaluation(ClassifierEvaluation):
     """How the model is scored on the test split."""
 
     trace: bool = False
-    """Draws for some short texts how the answer evolves from token to token."""
+    """Whether to draw, for some short texts, how the answer evolves from token to token."""
 
 
 class TextConfig(ClassifierConfig):
-    """The configuration of a pipeline that classifies texts."""
+    """Configuration of a pipeline that classifies texts."""
 
     data: TextData = TextData()
     model: TextModel = TextModel()

@@ -1,4 +1,4 @@
-"""Texts with a class each, and what is fitted on those of the training split."""
+"""Labelled texts, and what is fitted on the training split."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from . import ngrams
 
 @dataclass(frozen=True)
 class LabelledTexts(LabelledData):
-    """The splits, inputs being texts, and what was fitted on the training split."""
+    """Splits whose inputs are texts, and what was fitted on the training split."""
 
     train: Texts
     validation: Texts
@@ -28,5 +28,5 @@ class LabelledTexts(LabelledData):
 
     @cached_property
     def linear(self) -> ngrams.Linear | None:
-        """The linear model of n-grams that answers beside the network, if one does; fitted when first asked for."""
+        """The linear model of n-grams that answers together with the network, or None; fitted on first use."""
         return self.fit_linear()

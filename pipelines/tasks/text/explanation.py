@@ -1,4 +1,4 @@
-"""Which tokens of a text the answer of a recurrent network rests on."""
+"""Shows which tokens of a text the answer of a recurrent network rests on."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ BATCH = 64
 
 
 def weights(run: Run[TextConfig, LabelledData], texts: Sequence[str]) -> list[tuple[list[str], np.ndarray]]:
-    """The tokens that the model read of each text, and how much of the answer rests on each; the weights add up to 1.
+    """The tokens that the model read of each text, and how much of the answer rests on each; the weights sum to 1.
 
-    With attention pooling these are its weights; with max pooling the share of the units whose largest output the token
-    has. Of a model beside the network (`model.convolution`, `model.ngrams`) nothing is told.
+    With attention pooling, these are the attention weights; with max pooling, the share of the units whose maximum is
+    at the token. They leave out the other models that answer with the network (`model.convolution`, `model.ngrams`).
 
     Raises:
-        UsageError: If the model pools in another way, so that every token counts alike, or the last one alone.
+        UsageError: If the model pools in another way, so that all tokens count equally or only the last one counts.
     """
     pooling = run.config.model.pooling
     if pooling not in EXPLAINED:
@@ -58,5 +58,5 @@ def weights(run: Run[TextConfig, LabelledData], texts: Sequence[str]) -> list[tu
 
 
 def _shares(outputs: np.ndarray) -> np.ndarray:
-    """Of outputs `[time, units]`, in what share of the units each time step has the largest one."""
+    """The share of the units whose maximum is at each time step, for outputs `[time, units]`."""
     return np.bincount(outputs.argmax(axis=0), minlength=len(outputs)) / outputs.shape[1]

@@ -1,4 +1,4 @@
-"""What is looked at in the answers of a text classifier: where it fails, and how an answer comes about."""
+"""Examines the answers of a text classifier: where it fails, and how an answer comes about."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TEMPLATE = Path(__file__).with_name("worst_mistakes.html.jinja")
 
 
 def examine(run: Run, data: LabelledTexts, probabilities: np.ndarray, worst: list[int]) -> Findings:
-    """Scores by length and by negation, the worst mistakes as text, and if asked for, answers word by word."""
+    """Scores by length and by negation, the worst mistakes as text, and on request answers token by token."""
     right = probabilities.argmax(-1) == data.test.labels
     lengths = np.array([len(data.vocabulary.split(text)) for text in data.test.inputs])
     negated = np.array([bool(NEGATION.search(text)) for text in data.test.inputs])
@@ -55,7 +55,7 @@ def examine(run: Run, data: LabelledTexts, probabilities: np.ndarray, worst: lis
 
 
 def accuracy_alone(run: Run, data: LabelledTexts) -> dict[str, float]:
-    """The accuracy that each of several models, which answer together, has without the others on the test split."""
+    """The accuracy on the test split of each of the models that answer together, without the others."""
     import keras
 
     from ....layers import paths
@@ -74,7 +74,7 @@ def accuracy_alone(run: Run, data: LabelledTexts) -> dict[str, float]:
 
 
 def by_group(right: np.ndarray, group: np.ndarray, names: list[str]) -> pd.DataFrame:
-    """Accuracy of each group of examples, with Wilson's 95% interval; groups without examples are left out.
+    """The accuracy of each group of examples, with Wilson's 95% interval; the table leaves out empty groups.
 
     >>> by_group(np.array([True, False, True]), np.array([0, 0, 2]), ["a", "b", "c"]).round(2).to_dict("records")[0]
     {'group': 'a', 'score': 0.5, 'low': 0.09, 'high': 0.91, 'count': 2}
@@ -91,7 +91,7 @@ def by_group(right: np.ndarray, group: np.ndarray, names: list[str]) -> pd.DataF
 
 
 def _length_groups(lengths: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """The group of each text by its number of tokens, equally many in each as far as possible, and their names."""
+    """The group of each text by its number of tokens, and the groups' names; the groups are as equal as possible."""
     edges = np.unique(np.quantile(lengths, np.linspace(0, 1, GROUPS + 1)[1:-1], method="higher"))
     begins = [int(lengths.min()), *(int(edge) + 1 for edge in edges)]
     ends = [*(int(edge) for edge in edges), int(lengths.max())]
@@ -100,7 +100,7 @@ def _length_groups(lengths: np.ndarray) -> tuple[np.ndarray, list[str]]:
 
 
 def mistakes_page(run: Run, data: LabelledTexts, probabilities: np.ndarray, worst: list[int]) -> str:
-    """The worst mistakes as HTML: what was read, the darker the more the answer rests on it."""
+    """The worst mistakes as HTML: the text that the model read, darker where more of the answer rests on it."""
     texts = [data.test.inputs[row] for row in worst]
     explained = run.config.model.pooling in explanation.EXPLAINED
     read = explanation.weights(run, texts) if explained and texts else [([text], np.zeros(1)) for text in texts]
@@ -119,7 +119,7 @@ def mistakes_page(run: Run, data: LabelledTexts, probabilities: np.ndarray, wors
 
 
 def trace(run: Run, data: LabelledTexts, lengths: np.ndarray) -> Figure:
-    """How the answer for some short texts evolves, token by token: each point is the answer to all tokens so far."""
+    """Plots how the answer evolves over some short texts: each point is the answer to all tokens so far."""
     from ...sequences.examples import Texts
     from ...stages.preprocessing import halves, preprocessed
 

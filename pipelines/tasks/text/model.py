@@ -1,4 +1,4 @@
-"""From ids of tokens to one vector for a text: embedding, recurrent layers, pooling over time."""
+"""Network from token ids to one vector for each text: embedding, recurrent layers, pooling over time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def text_features(
     Args:
         ids: int32 `[batch, time]`, 0 at the padded end.
         config: Embedding, recurrent layers, pooling, rates.
-        vocabulary: How many ids there are.
+        vocabulary: Number of ids.
         dtype: Precision policy of the layers.
         use_cudnn: As in `recurrent_stack`.
         vectors: Pre-trained embeddings `[vocabulary, config.embedding]`.
@@ -47,7 +47,7 @@ def text_features(
 def convolved(
     ids: keras.KerasTensor, config: TextModel, vocabulary: int, dtype: str | None = None
 ) -> keras.KerasTensor:
-    """How strongly each filter was met somewhere in the text, `[batch, filters]`; arguments as for `text_features`."""
+    """The maximum of each filter over the text, `[batch, filters]`; arguments as for `text_features`."""
     assert config.convolution is not None, "the configuration has a convolution"
     mask = ops.expand_dims(ops.not_equal(ids, 0), -1)
     x = RegionEmbedding(vocabulary, config.filters, config.convolution, dtype=dtype, name="convolution")(ids)
@@ -58,7 +58,7 @@ def convolved(
 def embedded(
     ids: keras.KerasTensor, config: TextModel, vocabulary: int, dtype: str | None, vectors: np.ndarray | None
 ) -> keras.KerasTensor:
-    """Tokens, or regions of adjacent ones, as vectors `[batch, time, embedding]`, with a mask."""
+    """Embeddings of tokens, or of regions of adjacent tokens, `[batch, time, embedding]`, with a mask."""
     if config.region:
         x = RegionEmbedding(vocabulary, config.embedding, config.region, dtype=dtype, name="regions")(ids)
     else:
@@ -74,7 +74,7 @@ def embedded(
 
 
 def pool(x: keras.KerasTensor, mask: keras.KerasTensor, how: str) -> keras.KerasTensor:
-    """One vector from those of all time steps, of which the mask `[batch, time, 1]` says which count."""
+    """Pools the vectors of all time steps that the mask `[batch, time, 1]` keeps into one."""
     match how:
         case "max":
             return ops.max(ops.where(mask, x, -1e9), axis=1)
@@ -96,14 +96,14 @@ def pool(x: keras.KerasTensor, mask: keras.KerasTensor, how: str) -> keras.Keras
 class RegionEmbedding(layers.Layer):
     """Convolution of one-hot tokens: `relu(sum_j W_j[token at t + j - (region - 1) // 2] + b)`.
 
-    Each place in the region has a table of its own, which is a convolution over one-hot vectors of the vocabulary
-    without ever making them (Johnson & Zhang 2015, Effective Use of Word Order for Text Categorization with
-    Convolutional Neural Networks, arXiv 1412.1058). Beyond the ends of a text there are zeros.
+    Each position in the region has its own table. This computes a convolution over one-hot vectors of the vocabulary
+    without building them (Johnson & Zhang 2015, Effective Use of Word Order for Text Categorization with Convolutional
+    Neural Networks, arXiv 1412.1058). Zeros pad both ends of a text.
 
     Args:
-        vocabulary: How many ids there are; id 0 is padding, and is masked.
+        vocabulary: Number of ids; id 0 is padding and is masked.
         units: Size of the vectors.
-        region: How many adjacent tokens make one vector.
+        region: Number of adjacent tokens that make one vector.
 
     Call arguments:
         ids: Integers of shape `(batch, time)`.

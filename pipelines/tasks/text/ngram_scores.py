@@ -1,4 +1,4 @@
-"""What a fitted linear model of n-grams answers, as a part of a network that is not trained."""
+"""A fitted linear model of n-grams as a layer that is not trained."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .ngrams import FIRST, Linear, hashes, of_classes
 
 @keras.saving.register_keras_serializable("keras_recurrent")
 class NgramScores(keras.layers.Layer):
-    """The scores of a linear model for each class: the sum of the weights of the n-grams that a text holds.
+    """The score of each class from a linear model: the sum of the weights of the n-grams in a text.
 
-    However often a text holds an n-gram, it counts once.
+    An n-gram counts once, however often it occurs in the text.
 
     Args:
-        classes: How many there are.
-        linear: The fitted model; None in a loaded one.
+        classes: Number of classes.
+        linear: Fitted linear model; None when the layer is loaded from a file.
         buckets: Sizes of its tables, by length of the n-grams.
 
     Call arguments:
@@ -64,7 +64,7 @@ class NgramScores(keras.layers.Layer):
         return of_classes(total, self.classes, ops)
 
     def _buckets(self, tokens: list, keys: keras.Variable, size: int) -> keras.KerasTensor:
-        """The bucket of the n-gram that ends at each time step, int32; `size` where the table does not know it."""
+        """The bucket of the n-gram that ends at each time step, int32; `size` if the table lacks it."""
         *choices, key = hashes(tokens, size)
         bucket = ops.full_like(key, size)
         for choice in choices:

@@ -1,8 +1,8 @@
-"""A linear model of n-grams, in tables that a graph can hold.
+"""A linear model of n-grams in hash tables that a graph can hold.
 
-It is NBSVM (S. Wang and C. Manning, Baselines and Bigrams, ACL 2012) without its step towards naive Bayes: a support
-vector machine on the log-count ratios of the n-grams that a text holds, times one factor that makes probabilities of
-its decisions (Platt 1999), which is found on texts that the machine was not fitted on.
+It is NBSVM (S. Wang and C. Manning, Baselines and Bigrams, ACL 2012) without its interpolation with naive Bayes: a
+support vector machine on the log-count ratios of the n-grams in a text. One factor turns its decision values into
+probabilities (Platt 1999); it is found on texts that the machine was not fitted on.
 """
 
 from __future__ import annotations
@@ -16,35 +16,35 @@ import numpy as np
 from ...core.errors import DataError
 from .baselines import log_count_ratio, scale
 
-FIRST = 2  # ids below are padding and unknown tokens, which tell nothing
-RARE = 2  # n-grams that fewer training texts hold are left out
-FOLDS, RUN = 4, 250  # runs of so many neighbouring texts, maybe by one author or about one thing, are in one fold
-STRENGTH = 0.01  # of the support vector machine
-ROOM = 2  # buckets for each n-gram at least
+FIRST = 2  # smaller ids are padding and unknown tokens, which carry no information
+RARE = 2  # the model leaves out n-grams that occur in fewer training texts
+FOLDS, RUN = 4, 250  # a fold keeps runs of that many consecutive texts, which may share an author or a subject
+STRENGTH = 0.01  # the inverse regularization strength C of the support vector machine
+ROOM = 2  # least number of buckets for each n-gram
 SPREADING, OTHER_SPREADING, KEY_SPREADING = 648_055, 362_437, 1_640_531_527
-"""What one id is multiplied with before the next is added: for both buckets, and for the key."""
+"""Multipliers of the polynomial hashes: one for each of the two buckets, and one for the key."""
 PRIME = 2**31 - 1
 
 
 @dataclass(frozen=True)
 class Table:
-    """The weights of n-grams of one length: a hash table in which an n-gram lies in one of two buckets.
+    """The weights of the n-grams of one length: a hash table in which an n-gram lies in one of two buckets.
 
-    N-grams that find both taken, by those of more texts, are left out.
+    The table leaves out an n-gram if n-grams of more texts have taken both buckets.
     """
 
     weights: np.ndarray
-    """What an n-gram adds to the scores, float32 `[buckets, scores]`."""
+    """Weights that the n-gram of each bucket adds to the scores, float32 `[buckets, scores]`."""
     keys: np.ndarray
-    """A third hash of the n-gram in each bucket, int32 `[buckets]`; -1 in an empty one."""
+    """Third hash of the n-gram in each bucket, int32 `[buckets]`; -1 in an empty bucket."""
 
 
 @dataclass(frozen=True)
 class Linear:
-    """A fitted linear model: a table for each length of n-grams, from 1 on, and what is added to every text's scores.
+    """A fitted linear model: a table for each length of n-grams, from 1 on, and the bias of the scores.
 
-    Of two classes there is one score, the second's, and minus it is the first's; else there is one a class. The softmax
-    of the classes' scores are probabilities.
+    With two classes there is a single score, which belongs to the second class, and the first class gets its negative;
+    with more classes each has its own score. The softmax of the classes' scores gives probabilities.
     """
 
     tables: tuple[Table, ...]
@@ -55,13 +55,13 @@ def fit(rows: Sequence[np.ndarray], labels: np.ndarray, classes: int, longest: i
     """Fits the linear model.
 
     Args:
-        rows: Ids of the tokens of each training text.
-        labels: Its class, `[texts]`.
-        classes: How many there are.
-        longest: Up to how many tokens an n-gram has.
+        rows: Token ids of each training text.
+        labels: Class of each training text, `[texts]`.
+        classes: Number of classes.
+        longest: Length in tokens of the longest n-grams.
 
     Raises:
-        DataError: If no n-gram stands in two texts.
+        DataError: If no n-gram occurs in two texts.
     """
     from scipy.sparse import csr_matrix, hstack
 
@@ -87,7 +87,7 @@ def fit(rows: Sequence[np.ndarray], labels: np.ndarray, classes: int, longest: i
 
 
 def _count(rows: Sequence[np.ndarray], length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The n-grams of known tokens, and which of them stands in which text, once each."""
+    """The n-grams of known tokens, and pairs of an n-gram and a text in which it occurs, once each."""
     grams = [np.unique(_windows(row, length), axis=0) for row in rows]
     unique, which = np.unique(np.concatenate(grams), axis=0, return_inverse=True)
     return unique, which.ravel(), np.repeat(np.arange(len(rows)), [len(each) for each in grams])
@@ -102,7 +102,7 @@ def _windows(row: np.ndarray, length: int) -> np.ndarray:
 
 
 def _machine(matrix: Any, labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """The weights of NBSVM, `[n-grams, scores]`, each log-count ratio times the machine's weight; and its biases."""
+    """The weights of NBSVM, `[n-grams, scores]`, each a log-count ratio times the machine's weight, and the biases."""
     from sklearn.svm import LinearSVC
 
     sides = range(classes)[1 if classes == 2 else 0 :]
@@ -117,7 +117,7 @@ def _machine(matrix: Any, labels: np.ndarray, classes: int) -> tuple[np.ndarray,
 
 
 def _factor(matrix: Any, labels: np.ndarray, classes: int) -> float:
-    """What makes probabilities of the machine's decisions, found on texts outside of its own fold."""
+    """The factor that turns decision values into probabilities, found on texts that the machines were not fitted on."""
     fold = _folds(labels)
     decisions = np.zeros((len(labels), classes))
     for number in np.unique(fold):
@@ -128,7 +128,7 @@ def _factor(matrix: Any, labels: np.ndarray, classes: int) -> float:
 
 
 def _folds(labels: np.ndarray) -> np.ndarray:
-    """The fold of each text: in every class, neighbours are together, and all folds have a part of it."""
+    """The fold of each text: every fold has a part of each class, and neighbours within a class stay together."""
     fold = np.zeros(len(labels), int)
     for number in np.unique(labels):
         rows = np.flatnonzero(labels == number)
@@ -138,7 +138,7 @@ def _folds(labels: np.ndarray) -> np.ndarray:
 
 
 def of_classes(scores: Any, classes: int, library: Any) -> Any:
-    """The scores of all classes, `[texts, classes]`; the library is NumPy, or Keras' operations."""
+    """The scores of all classes, `[texts, classes]`; the library is NumPy or `keras.ops`."""
     return library.concatenate([-scores, scores], axis=-1) if classes == 2 else scores
 
 
@@ -146,7 +146,7 @@ def _table(unique: np.ndarray, frequency: np.ndarray, weights: np.ndarray) -> Ta
     buckets = 1 << max(4, int(ROOM * len(unique) - 1).bit_length())
     values, keys = np.zeros((buckets, weights.shape[-1]), np.float32), np.full(buckets, -1, np.int32)
     *choices, key = hashes(list(unique.T.astype(np.int64)), buckets)
-    waiting = np.argsort(-frequency, kind="stable")  # frequent ones choose first
+    waiting = np.argsort(-frequency, kind="stable")  # frequent n-grams choose first
     for bucket in choices:
         free = waiting[keys[bucket[waiting]] < 0]
         placed = free[np.unique(bucket[free], return_index=True)[1]]
@@ -156,7 +156,7 @@ def _table(unique: np.ndarray, frequency: np.ndarray, weights: np.ndarray) -> Ta
 
 
 def hashes(ids: list[Any], buckets: int) -> tuple[Any, Any, Any]:
-    """Both buckets and the key of n-grams, from the ids of their tokens, each int64; NumPy arrays or tensors."""
+    """Both buckets and the key of n-grams from their token ids, each int64; NumPy arrays or tensors."""
     first = second = key = ids[0]
     for following in ids[1:]:
         first = (first * SPREADING + following) % PRIME

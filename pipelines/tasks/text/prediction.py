@@ -1,4 +1,4 @@
-"""`predict` for texts: from the command line, or a file of any length."""
+"""`predict` for texts from the command line or from a file of any length."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def predict(
     quiet: prediction.Quiet = False,
     as_json: prediction.Json = False,
 ) -> None:
-    """Name the classes of texts, given in quotes or in a file."""
+    """Name the classes of texts given in quotes or in a file."""
     run: Run[TextConfig, LabelledData] = context.obj
     given = [texts.SURROGATES.sub("\ufffd", text) for text in given or []]
     if bool(given) == bool(file):
@@ -67,10 +67,10 @@ def predict(
 def score_file(
     run: Run[TextConfig, LabelledData], source: Path, column: str, encoding: str, to: Path, console: Console
 ) -> None:
-    """Writes every row of a file with its class added; a few thousand rows are in memory at a time.
+    """Writes every row of a file with its class added; memory holds a few thousand rows at a time.
 
-    The new columns are `predicted`, `probability`, and `p(CLASS)` for each class. The file is read once before, so that
-    a broken row is found at once, and every column, as the rows of a .jsonl file may have different ones.
+    The new columns are `predicted`, `probability`, and `p(CLASS)` for each class. A first pass over the file finds
+    broken rows early, and every column, because the rows of a .jsonl file may have different ones.
     """
     added = (*ADDED, *(f"p({name})" for name in run.names))
     columns = {name: None for _, row in texts.rows(source, column, encoding) for name in row}
@@ -95,7 +95,7 @@ def score_file(
 def _scored(
     run: Run[TextConfig, LabelledData], rows: Iterator[tuple[int, dict[str, Any]]], column: str
 ) -> Iterator[list[dict[str, Any]]]:
-    """The rows with their answers, some thousand at a time."""
+    """The rows with their answers, a few thousand at a time."""
     while held := [row for _, row in islice(rows, CHUNK)]:
         probabilities = run.predict([row[column] for row in held])
         found = prediction.answers(pd.DataFrame(index=range(len(held))), probabilities, run.names)
@@ -107,12 +107,12 @@ def _scored(
 
 
 def _cell(value: Any) -> str | None:
-    """What JSON has, for CSV: strings and numbers as they are spelled, nothing for null, and the rest in JSON."""
+    """A JSON value as a CSV cell: strings and numbers as written, nothing for null, and the rest as JSON."""
     return value if value is None or isinstance(value, str) else json.dumps(_plain(value), ensure_ascii=False)
 
 
 def _plain(value: Any) -> Any:
-    """What the spelled numbers in a value of JSON mean."""
+    """A JSON value with its numbers parsed, which `text_rows` keeps as written."""
     match value:
         case dict():
             return {name: _plain(inner) for name, inner in value.items()}

@@ -1,4 +1,4 @@
-"""Classification, as it is of texts."""
+"""Declaration of the task of text classification."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from .ngram_scores import NgramScores
 
 
 def answers(model: keras.Model, texts: Sequence[str]) -> np.ndarray:
-    """Probabilities `[n, classes]`; texts are read in the order of their lengths, so that little of a batch is padding.
+    """Probabilities `[n, classes]`; the model reads the texts by length, so that batches hold little padding.
 
     Args:
-        model: As a run keeps it, from texts to probabilities.
+        model: Model of a run, from texts to probabilities.
         texts: n texts.
     """
     if not len(texts):
         return none(model)
-    array = np.asarray(texts, dtype=object)  # else all would be as wide as the longest
+    array = np.asarray(texts, dtype=object)  # a string array would be as wide as the longest text
     order = np.argsort([len(text) for text in texts], kind="stable")
     with paths.few_lengths():
         found = np.asarray(model.predict(tf.constant(array[order].tolist()), batch_size=BATCH, verbose=0))
