@@ -1,4 +1,4 @@
-"""The command `keras-recurrent predict RUN` for pipelines whose answers are probabilities."""
+"""The command `keras-recurrent predict RUN` for files of examples, and the parts that other pipelines share with it."""
 
 from __future__ import annotations
 
