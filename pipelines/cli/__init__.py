@@ -1,4 +1,4 @@
-"""The command line: its options, and what each verb does."""
+"""The command line: its options and its verbs."""
 
 from .commands import app, main, run_pipeline
 

@@ -1,4 +1,4 @@
-"""`python -m keras_recurrent.pipelines.cli`."""
+"""Entry point of `python -m keras_recurrent.pipelines.cli`."""
 
 from . import main
 

@@ -1,4 +1,4 @@
-"""The command line; imports neither TensorFlow nor Keras until a verb needs them, so that help comes at once."""
+"""The commands; imports neither TensorFlow nor Keras until a verb needs them, so that help appears at once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ debugging = False
 
 
 class Verbs(TyperGroup):
-    """Turns errors into one readable message and the exit code that belongs to them."""
+    """Turns an error into one readable message and its exit code."""
 
     def invoke(self, ctx: Any) -> Any:
         """Runs a verb."""
@@ -41,7 +41,7 @@ class Verbs(TyperGroup):
         except KeyboardInterrupt:
             typer.echo("interrupted; what was finished is kept, and --resume goes on with it.", err=True)
             raise typer.Exit(INTERRUPTED) from None
-        except BrokenPipeError:  # whoever read our answer has read enough, as `head` does
+        except BrokenPipeError:  # the reader of our output, such as `head`, has read enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
         except (typer.Exit, typer.Abort, UsageMistake):
@@ -55,10 +55,10 @@ class Verbs(TyperGroup):
 
 
 class BehindRun(TyperCommand):
-    """Leaves `--`, and what stands behind it, to the command that comes after RUN."""
+    """Passes `--` and everything after it to the command of the run."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parses what stands before `--`."""
+        """Parses the arguments before `--`."""
         end = args.index("--") if "--" in args else len(args)
         super().parse_args(ctx, args[:end])
         ctx.args += args[end:]
@@ -96,7 +96,7 @@ def _options(debug: Annotated[bool, typer.Option(DEBUG, help="Show tracebacks an
 
 @app.command("list")
 def list_pipelines(as_json: Json = False) -> None:
-    """The pipelines and their presets."""
+    """List the pipelines and their presets."""
     from ..core.console import table
 
     about: dict[str, dict[str, Any]] = {
@@ -125,7 +125,7 @@ def show(
     schema: Annotated[bool, typer.Option("--schema", help="The JSON schema of the configuration instead.")] = False,
     as_json: Json = False,
 ) -> None:
-    """The resolved configuration as YAML; nothing is run."""
+    """Show the resolved configuration as YAML; runs nothing."""
     request = _request(pipeline, preset, config, assignments, seed)
     if schema:
         return _print_json(catalogue.load(request.pipeline).config.model_json_schema())
@@ -136,7 +136,7 @@ def show(
 
 
 def _starts(verb: str) -> Callable[..., None]:
-    """The command of a verb that makes or resumes a run."""
+    """The command of a verb that creates or resumes a run."""
 
     def command(
         pipeline: PipelineName,
@@ -160,7 +160,7 @@ def _starts(verb: str) -> Callable[..., None]:
 
 
 def _repeats(verb: str) -> Callable[..., None]:
-    """The command of a verb that does one stage of a trained run again."""
+    """The command of a verb that repeats one stage of a trained run."""
 
     def command(path: RunPath, output: Output = OUTPUT, quiet: Quiet = False, as_json: Json = False) -> None:
         from ..core import runs
@@ -189,7 +189,7 @@ def predict(
     path: Annotated[Path | None, typer.Argument(metavar="RUN [INPUT...]", help="'predict RUN --help' tells.")] = None,
     output: Output = OUTPUT,
 ) -> None:
-    """Predict with a trained run, for what its pipeline takes: RUN comes first, then INPUT and options."""
+    """Predict with a trained run, for inputs that its pipeline takes: RUN comes first, then INPUT and options."""
     if path is None or str(path) == "--help":
         return typer.echo(context.get_help())
     if str(path).startswith("-"):
@@ -218,7 +218,7 @@ def compare(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Train each cell with several seeds, and put the scores side by side."""
+    """Train each cell with several seeds, and compare the scores in one table."""
     request = _request(pipeline, preset, config, assignments, seed, output, name, resume)
     from ..core.console import progress, table
     from . import comparison
@@ -273,7 +273,7 @@ def _request(
     name: str | None = None,
     resume: bool = False,
 ) -> Request:
-    """Refuses a misspelt pipeline or preset at once, and bundles the options."""
+    """Refuses a misspelt pipeline or preset at once, and collects the options."""
     pipeline = catalogue.canonical(pipeline)
     catalogue.check(pipeline, preset)
     with_seed = [*(assignments or []), *([f"training.seed={seed}"] if seed is not None else [])]
@@ -281,7 +281,7 @@ def _request(
 
 
 def _print_run(run: Run, as_json: bool) -> None:
-    """The scores beside the baselines, and the exported files, as far as there are any."""
+    """Prints the scores next to the baselines' scores, and the exported files, as far as they exist."""
     from ..core.console import table
 
     scores = run.read_json("metrics.json") if (run.path / "metrics.json").is_file() else None
@@ -325,14 +325,14 @@ def _print_json(value: Any) -> None:
 
 
 def run_pipeline(name: str) -> None:
-    """What `python -m keras_recurrent.pipelines.NAME [VERB] [options]` does: VERB is `run` if left out."""
+    """Runs `python -m keras_recurrent.pipelines.NAME [VERB] [options]`; VERB defaults to `run`."""
     arguments = [argument for argument in sys.argv[1:] if argument != DEBUG]
     verb, rest = (arguments[0], arguments[1:]) if arguments and not arguments[0].startswith("-") else ("run", arguments)
     main([verb, *([name] if verb in OF_A_PIPELINE else []), *rest], debug=DEBUG in sys.argv)
 
 
 def main(arguments: list[str] | None = None, debug: bool = False) -> None:
-    """Runs the command line and ends the process with its exit code; `--debug` may stand anywhere."""
+    """Runs the command line and ends the process with its exit code; accepts `--debug` at any position."""
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = debug or DEBUG in arguments
     if not debug:

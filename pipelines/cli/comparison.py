@@ -1,4 +1,4 @@
-"""Compares cells: the same pipeline trained with each of them, several times, in one table."""
+"""Compares cells: trains the same pipeline with each cell and several seeds, and collects the scores in one table."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOT_PLAIN = r"[^\w.-]+"
 
 @dataclass(frozen=True)
 class Comparison:
-    """Where a comparison lies, its table (a row a cell), and the baselines' scores on the same test rows."""
+    """The folder of a comparison, its table (one row per cell), and the baselines' scores on the same test rows."""
 
     path: Path
     metric: str
@@ -37,15 +37,15 @@ class Comparison:
 def compare(request: Request, cells: Sequence[str], seeds: int, console: Console) -> Comparison:
     """Trains every cell with `seeds` seeds, and writes `compare.csv`, `compare.png` and the runs themselves.
 
-    A cell may be `bidirectional:NAME`, whatever the configuration says, and `NAME:{option: value}` with options that
-    take the place of those of the configuration.
+    A cell may be `bidirectional:NAME`, which overrides the configuration, and `NAME:{option: value}`, whose options
+    replace the options in the configuration.
 
-    Resumed, it keeps finished trainings and goes on with the one that was cut off. A training that diverges is left
-    out, and said to be; the column `runs` counts the others.
+    A resumed comparison keeps finished trainings and continues the interrupted one. It omits a training that diverges,
+    and reports it; the column `runs` counts the others.
 
     Raises:
         DivergenceError: If every training diverged.
-        UsageError: If a cell is unknown or named twice, it refuses an option, or the folder exists.
+        UsageError: If a cell is unknown, is named twice or refuses an option, or if the folder exists.
     """
     chosen = [contender(cell) for cell in cells]
     if len({each.folder for each in chosen}) < len(chosen):
@@ -96,15 +96,15 @@ class Contender:
     """One entry of `--cells`."""
 
     spelling: str
-    """As it was written."""
+    """The entry as the user wrote it."""
     assignments: tuple[str, ...]
-    """The settings that it stands for."""
+    """The settings that the entry stands for."""
     folder: str
-    """How the folders of its runs begin."""
+    """Prefix of the names of its run folders."""
 
 
 def split(cells: str) -> list[str]:
-    """The entries of `--cells`: what commas part that stand outside of braces and brackets.
+    """Splits `--cells` into entries, at commas outside braces and brackets.
 
     >>> split("lru:{min_radius: 0.9, max_radius: 1}, lstm")
     ['lru:{min_radius: 0.9, max_radius: 1}', 'lstm']
@@ -126,7 +126,7 @@ def contender(cell: str) -> Contender:
     'bidirectional-gru-zoneout-0.1'
 
     Raises:
-        UsageError: If there is no such cell, or the options are no mapping.
+        UsageError: If the cell does not exist, or the options are not a mapping.
     """
     both_ways = cell.startswith(BOTH_WAYS)
     name, colon, text = cell.removeprefix(BOTH_WAYS).partition(":")
@@ -155,7 +155,7 @@ def _options(cell: str, text: str) -> dict[str, Any]:
 
 
 def summarise(rows: list[tuple[str, float, int, float]], metric: str) -> pd.DataFrame:
-    """One row a cell: runs, mean and standard deviation of the score (0 for one run), parameters, seconds an epoch.
+    """One row per cell: runs, mean and standard deviation of the score (0 for one run), parameters, seconds per epoch.
 
     >>> summarise([("a", .5, 10, 1.), ("a", .7, 10, 3.)], "accuracy").round(3).to_dict("records")
     [{'cell': 'a', 'runs': 2, 'accuracy_mean': 0.6, 'accuracy_std': 0.141, 'parameters': 10, 'seconds_per_epoch': 2.0}]

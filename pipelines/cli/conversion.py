@@ -1,4 +1,4 @@
-"""What `convert` does: a `.keras` file of any origin becomes a SavedModel or a TensorFlow Lite file, and is proven."""
+"""Converts a `.keras` file of any origin to a SavedModel or a TensorFlow Lite file, and proves the result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..core.loading import load_model
 
 TARGETS = ("tflite", "saved_model")
 EXAMPLES, TIME = 16, 13
-"""How many random examples a conversion is proven with, of what length where the model leaves it open."""
+"""Number of random examples that prove a conversion, and their number of time steps where the model leaves it open."""
 OF_A_RUN = "`keras-recurrent export RUN`"
 QUANTIZATIONS = ("dynamic_range", "float16", "int8")
 
@@ -30,23 +30,23 @@ def convert(
     data: Path | None = None,
     unsafe: bool = False,
 ) -> dict[str, Any]:
-    """Converts a `.keras` file, and compares what the new file gives with what the model gives.
+    """Converts a `.keras` file, and compares the answers of the new file with the model's.
 
     Args:
-        source: The `.keras` file. Layers that it needs and this package does not have must be registered before.
+        source: The `.keras` file. Register layers from outside this package before the call.
         to: `tflite` or `saved_model`.
         quantization: As in `export_tflite`; None for a SavedModel.
-        output: The file or folder to write, which must not exist; by default beside the source.
-        data: `.npy` or `.npz` file with examples, which int8 needs. None: random ones for the comparison.
-        unsafe: Whether the file may run code of its own, as a Lambda layer does.
+        output: The file or folder to write, which must not exist; by default it lies beside the source.
+        data: `.npy` or `.npz` file with examples, which int8 needs; None compares random examples.
+        unsafe: Whether the file may run its own code, as a Lambda layer does.
 
     Returns:
         The entry of `check_export` for the new file, with its `operations`.
 
     Raises:
-        DataError: If a file is missing, damaged, or holds what cannot be loaded.
-        UsageError: If the options do not go together, or the output exists.
-        GateError: If the new file does not give what the model gives; it is not kept.
+        DataError: If a file is missing or damaged, or its content cannot be loaded.
+        UsageError: If the options contradict each other, or the output exists.
+        GateError: If the answers of the new file differ from the model's; the file is not kept.
     """
     if to not in TARGETS:
         raise UsageError(f"--to {to}: choose {' or '.join(TARGETS)}.")
@@ -64,10 +64,10 @@ def convert(
 
 
 def load(path: Path, unsafe: bool = False) -> Any:
-    """The model in a `.keras` file.
+    """Loads the model in a `.keras` file.
 
     Raises:
-        DataError: If there is none, or it cannot be loaded; the message says why.
+        DataError: If the file is missing or cannot be loaded; the message gives the reason.
     """
     if not path.is_file():
         raise DataError(f"There is no file {str(path)!r}.")
@@ -76,7 +76,7 @@ def load(path: Path, unsafe: bool = False) -> Any:
     layers = catalogue.layers()
     try:
         return load_model(path, layers, safe_mode=not unsafe)
-    except Exception as error:  # of any kind: a file can be damaged in any way, and a layer can refuse
+    except Exception as error:  # any kind: a file can be damaged in any way, and a layer can refuse
         if not unsafe and "safe_mode" in str(error):
             raise DataError(
                 f"{str(path)!r} holds code of its own, such as a Lambda layer, which could do anything. If you trust "
@@ -91,7 +91,7 @@ def load(path: Path, unsafe: bool = False) -> Any:
 
 
 def _unknown_class(error: BaseException | None) -> str | None:
-    """The class that Keras did not find, as the errors behind an error tell."""
+    """The class that Keras did not find, according to an error and its causes."""
     while error is not None:
         if found := re.search(r"Could not locate class '(\w+)'", str(error)):
             return found[1]
@@ -103,7 +103,7 @@ def random_examples(model: Any) -> dict[str, np.ndarray]:
     """Random inputs by name, for a model that takes numbers.
 
     Raises:
-        DataError: If it takes strings.
+        DataError: If the model takes strings.
     """
     import tensorflow as tf
 
@@ -119,15 +119,15 @@ def random_examples(model: Any) -> dict[str, np.ndarray]:
 
 
 def string_inputs(model: Any) -> list[str]:
-    """The names of the inputs that are strings."""
+    """The names of the string inputs."""
     return [tensor.name for tensor in model.inputs if tensor.dtype == "string"]
 
 
 def given_examples(model: Any, data: Path) -> dict[str, np.ndarray]:
-    """Inputs by name from a file.
+    """Reads inputs by name from a file.
 
     Raises:
-        DataError: If it cannot be read, or does not hold what the model takes.
+        DataError: If the file cannot be read, or does not contain the inputs that the model takes.
     """
     from ..export.int8 import check_data
 
@@ -177,7 +177,7 @@ def _write_and_prove(model: Any, to: str, quantization: str | None, output: Path
 
 
 def _functional(model: Any) -> Any:
-    """The model as a Functional one."""
+    """Turns a model into a Functional model."""
     from ..export.tracing import as_functional, stateful_states
 
     try:
@@ -217,7 +217,7 @@ def _answers(model: Any, inputs: dict[str, np.ndarray], data: Path | None) -> di
     """The outputs of a model in full float32, by name.
 
     Raises:
-        DataError: If it cannot answer, or not with finite numbers, so that nothing could be compared.
+        DataError: If the model cannot answer, or its answers are not finite and cannot be compared.
     """
     import keras
     import tensorflow as tf

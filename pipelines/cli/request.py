@@ -1,4 +1,4 @@
-"""What a user asks of a pipeline."""
+"""A user's request to a pipeline."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OUTPUT = Path("saved_models")
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asked for: a pipeline, and how its configuration differs from the defaults."""
+    """The pipeline that a user chose, and the changes to its default configuration."""
 
     pipeline: str
     preset: str | None = None

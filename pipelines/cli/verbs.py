@@ -1,4 +1,4 @@
-"""What the verbs of the command line do; each can be called from Python just as well."""
+"""The verbs of the command line, as functions that Python code can call as well."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ EVALUATED = ("metrics.json", "predictions.csv", "README.md")
 
 
 def train(request: Request, console: Console) -> Run:
-    """Trains, in a new run folder or in the one that is resumed."""
+    """Trains a model in a new run folder, or resumes an earlier run."""
     run, data = _begin(request, console)
     _train(run, data, console)
     return run
 
 
 def run(request: Request, console: Console) -> Run:
-    """Trains, evaluates, exports; a resumed run goes on where it stopped."""
+    """Trains, evaluates and exports a model; a resumed run continues where it stopped."""
     run, data = _begin(request, console)
     if _is_proven(run):
         console.print(f"{run.path} is finished: trained, evaluated, exported and proven.", soft_wrap=True)
@@ -49,7 +49,7 @@ def export(run: Run, console: Console) -> None:
 
 
 def load(pipeline: Pipeline, config: Config, console: Console) -> Data:
-    """The data of a configuration; says what was found in it."""
+    """Loads the data of a configuration and prints the notes about it."""
     data = pipeline.load(config)
     for note in data.notes:
         console.print(f"data: {note}.", highlight=False, markup=False, soft_wrap=True)
@@ -57,7 +57,7 @@ def load(pipeline: Pipeline, config: Config, console: Console) -> Data:
 
 
 def check_options(pipeline: Pipeline, config: Config, data: Data) -> None:
-    """Builds the model once if its cell has options, so that one that the layer refuses leaves no run folder behind.
+    """Builds the model once if its cell has options, so that a refused option leaves no run folder behind.
 
     Raises:
         UsageError: If the layer refuses an option.
@@ -67,7 +67,7 @@ def check_options(pipeline: Pipeline, config: Config, data: Data) -> None:
 
 
 def _begin(request: Request, console: Console) -> tuple[Run, Data]:
-    """The run folder, and the data: loaded first, so that unusable data leaves no folder behind."""
+    """The run and its data; creates a new run folder last, so that unusable data leaves no folder behind."""
     catalogue.check(request.pipeline, request.preset)
     pipeline = catalogue.load(request.pipeline)
     if request.resume:
@@ -86,7 +86,7 @@ def _begin(request: Request, console: Console) -> tuple[Run, Data]:
 
 
 def _same_settings(request: Request, run: Run) -> None:
-    """Refuses options that differ from those of the run that is resumed."""
+    """Refuses options that differ from the settings of the resumed run."""
     written = run.config.model_dump(mode="json")
     typed = settings.typed_layers(request.pipeline, request.file, request.assignments)
     preset = request.preset or typed.preset or run.config.preset
@@ -105,7 +105,7 @@ def _same_settings(request: Request, run: Run) -> None:
 
 
 def _at(path: tuple[str, ...], values: Any) -> Any:
-    """The value at a path; None below what holds no keys."""
+    """The value at a path; None below a value without keys."""
     for key in path:
         values = values.get(key) if isinstance(values, dict) else None
     return values

@@ -1,1 +1,1 @@
-"""What everything stands on: configuration, catalogue, runs, files, errors, and what a pipeline declares."""
+"""The base of all other packages: configuration, catalogue, runs, files, errors, and the declaration of a pipeline."""

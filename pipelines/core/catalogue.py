@@ -1,4 +1,4 @@
-"""Which pipelines and presets there are, read from the files themselves and without importing any of them."""
+"""Catalogue of the pipelines and presets, read from their files without importing any of them."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ def _declares_pipeline(statement: ast.stmt) -> TypeGuard[ast.Assign]:
 
 
 def names() -> list[str]:
-    """The pipelines: modules of the folder `pipelines` with a top-level `PIPELINE`."""
+    """The names of the pipelines: modules of the folder `pipelines` that define a top-level `PIPELINE`."""
     return list(_modules())
 
 
 def aliases(pipeline: str) -> tuple[str, ...]:
-    """Further names of a pipeline, as its `PIPELINE` declares them."""
+    """The aliases that a pipeline's `PIPELINE` declares."""
     (declared,) = filter(_declares_pipeline, _modules()[pipeline].body)
     keywords = declared.value.keywords if isinstance(declared.value, ast.Call) else []
     return next((ast.literal_eval(each.value) for each in keywords if each.arg == "aliases"), ())
 
 
 def canonical(name: str) -> str:
-    """The name of the pipeline that has this name or alias; any other name as it is."""
+    """The name of the pipeline with this name or alias; an unknown name stays unchanged."""
     return next((pipeline for pipeline in names() if name in aliases(pipeline)), name)
 
 
@@ -67,7 +67,7 @@ def check(pipeline: str, preset: str | None = None) -> None:
     """Refuses a pipeline or preset that does not exist.
 
     Raises:
-        UsageError: Naming the nearest one that does.
+        UsageError: If it does not exist; the message names the nearest one that does.
     """
     if pipeline not in _modules():
         known = [*names(), *(alias for name in names() for alias in aliases(name))]
@@ -83,5 +83,5 @@ def load(pipeline: str) -> Pipeline:
 
 
 def layers() -> tuple[type[keras.layers.Layer], ...]:
-    """The layers of all tasks, for a `.keras` file that may be of any run; imports TensorFlow and every pipeline."""
+    """The layers of all tasks, to load a `.keras` file of any run; imports TensorFlow and every pipeline."""
     return tuple(dict.fromkeys(layer for name in names() for layer in load(name).task().layers))

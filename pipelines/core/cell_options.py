@@ -1,7 +1,7 @@
-"""The arguments of recurrent layers that a configuration can pass on as `options`, checked without importing Keras.
+"""Arguments of recurrent layers that a configuration can pass as `options`, checked without importing Keras.
 
-The names stand in tables, since reading them from the classes would import Keras, and reading them from the sources of
-Keras would depend on where it keeps them; a test compares the tables with the signatures of all layers.
+Tables list the names: reading them from the classes would import Keras, and reading them from the sources of Keras
+would depend on where Keras keeps them. A test compares the tables with the signatures of all layers.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ EVERY_CELL = (
     "bias_constraint",
     "seed",
 )
-"""Arguments that all cells have."""
+"""Arguments that all cells accept."""
 
 OF_CELLS = {
     "keras.simple_rnn": ("activation",),
@@ -60,13 +60,13 @@ OF_CELLS = {
     "mlstm": ("heads",),
     "echo_state": ("leak", "spectral_radius", "density"),
 }
-"""Arguments of single cells, beyond those of every cell, and beyond `zoneout` and `chrono` of this package's cells."""
+"""Arguments of single cells, in addition to `EVERY_CELL` and to `zoneout` and `chrono` of this package's cells."""
 
 EVERY_LAYER = ("activity_regularizer", "unroll", "zero_output_for_mask")
-"""Arguments of the layer that walks over time; the cell itself does not know them."""
+"""Arguments of the layer that loops over the time steps; the cell itself does not accept them."""
 
 WITH_CUDNN = ("keras.lstm", "keras.gru", "lstm", "gru")
-"""Cells whose layer has the argument `use_cudnn`."""
+"""Cells whose layer accepts the argument `use_cudnn`."""
 
 SWITCHES = (
     "irnn",
@@ -78,7 +78,7 @@ SWITCHES = (
     "use_bias",
     "zero_output_for_mask",
 )
-"""Arguments that are true or false; most layers take any text for true."""
+"""Boolean arguments, checked here because most layers treat any text as true."""
 
 SET_BY_PIPELINES = {
     "dtype": "training.precision sets it",
@@ -90,7 +90,7 @@ SET_BY_PIPELINES = {
     "name": "the pipeline names its layers",
     "trainable": "the pipeline trains its layers",
 }
-"""Arguments of every layer that are not for the user, and why."""
+"""Arguments of every layer that a user cannot set, each with the reason."""
 
 
 def cell_options(cell: str) -> set[str]:
@@ -106,12 +106,12 @@ def cell_options(cell: str) -> set[str]:
 
 
 def layer_options(cell: str) -> set[str]:
-    """The arguments of the layer of a cell, those of the cell included, but for what pipelines set themselves."""
+    """The arguments of a cell's layer, including the cell's own, without those that pipelines set themselves."""
     return {*cell_options(cell), *EVERY_LAYER, *(["use_cudnn"] if cell in WITH_CUDNN else [])}
 
 
 def _plain(value: Any) -> Any:
-    """A value that every layer can save, with numbers as people write them: YAML reads 1e-4 as a text."""
+    """Checks that every layer can save a value, and parses numbers such as 1e-4, which YAML reads as text."""
     if isinstance(value, list):
         return [_plain(each) for each in value]
     if isinstance(value, str) and re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+", value):
@@ -124,9 +124,9 @@ def _plain(value: Any) -> Any:
 
 
 def _known(options: dict[str, Any], about: ValidationInfo, allowed: set[str]) -> dict[str, Any]:
-    """Refuses options that are not among the allowed ones, or that are keys of the section itself.
+    """Refuses options that are not allowed, or that are keys of the section itself.
 
-    `dropout` is both: the section's drops outputs of each layer, the option drops features of the layer's input.
+    `dropout` may be both: the key of the section drops outputs of each layer, the option drops features of its input.
     """
     cell, beside = about.data["cell"], {key for key in about.data if key != "dropout"}
     for name, value in options.items():
@@ -145,7 +145,7 @@ def _known(options: dict[str, Any], about: ValidationInfo, allowed: set[str]) ->
 
 
 def refusal(option: str, reason: str) -> PydanticCustomError:
-    """The error that names one option."""
+    """An error that names one option."""
     return PydanticCustomError("option", "{reason}", {"reason": reason, "key": option})
 
 
@@ -163,18 +163,19 @@ Option = Annotated[
     Any, AfterValidator(_plain), WithJsonSchema({"type": ["number", "string", "boolean", "null", "array"]})
 ]
 LayerOptions = Annotated[dict[str, Option], AfterValidator(_of_the_layer)]
-"""Options of the layer that the section's `cell` names; both stand in one section, `cell` before them."""
+"""Options of the layer that the section's `cell` names; the section must declare `cell` before them."""
 CellOptions = Annotated[dict[str, Option], AfterValidator(_of_the_cell)]
-"""The same for a cell that is stepped by itself: without what only a layer does, dropout masks a sequence among it."""
+"""Options of a cell that is called step by step; excludes what only a layer does, including dropout masks for a whole
+sequence."""
 
 
 @contextlib.contextmanager
 def naming_options(cell: str, options: dict[str, Any]) -> Iterator[None]:
-    """Within this context a layer is made with options; if it refuses, the message names them.
+    """A context in which a layer is built with options; if the layer refuses, the message names the options.
 
     Raises:
-        UsageError: In place of the error of the layer, or of what Keras finds behind a name; without options the error
-            is left alone.
+        UsageError: In place of the error from the layer, or from the object that Keras finds under a name. Without
+            options the original error propagates.
     """
     try:
         yield
@@ -186,8 +187,8 @@ def naming_options(cell: str, options: dict[str, Any]) -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    """What a layer says is wrong: one line, without the frame that Keras puts around errors of calls."""
+    """A layer's error message in one line, without the frame that Keras puts around errors of calls."""
     lines = [line.strip() for line in re.sub(r"\x1b\[\d*m", "", str(error)).splitlines() if line.strip()]
     framed = len(lines) > 1 and lines[0].startswith("Exception encountered when calling")
     said = lines[framed] if lines else ""
-    return f"{type(error).__name__} {said}" if isinstance(error, LookupError) else said  # whose text is a key alone
+    return f"{type(error).__name__} {said}" if isinstance(error, LookupError) else said  # its text is only a key

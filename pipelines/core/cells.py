@@ -1,6 +1,6 @@
-"""The recurrent layers that a configuration can name, and where each is found.
+"""The recurrent layers that a configuration can name, and the class behind each name.
 
-A name is added here and nowhere else. The built-in layers of Keras carry the prefix `keras.`; plain names belong to
+Add a new name here and nowhere else. The built-in layers of Keras carry the prefix `keras.`; plain names belong to
 `keras_recurrent.layers`.
 """
 
@@ -69,10 +69,10 @@ GATED_CELLS = [
     "slstm",
     "mlstm",
 ]
-"""Those whose gates can be given a time scale to begin with (chrono initialisation)."""
+"""Cells whose gates can start from a given time scale (chrono initialisation)."""
 
 WITHOUT_RECURRENT_KERNEL = ["min_gru", "min_lstm", "qrnn", "lru", "rg_lru", "mlstm"]
-"""Those in which the state enters no kernel and no gate, so that there is nothing for recurrent dropout to drop."""
+"""Cells whose hidden state enters no kernel and no gate, so that recurrent dropout has nothing to drop."""
 
 
 def layer_class(name: str) -> type[keras.layers.RNN]:

@@ -1,4 +1,4 @@
-"""What the command line prints: tables on stdout, and a stderr that holds our own lines only."""
+"""Output of the command line: tables on stdout, and a stderr that carries only our own lines."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ WIDTH = 120
 
 
 def progress(quiet: bool) -> Console:
-    """The console for logs and progress: stderr, or nothing at all."""
+    """The console for logs and progress: stderr, or silent if `quiet`."""
     from rich.console import Console
 
     return Console(stderr=True, quiet=quiet)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Prints a table on stdout; columns of numbers are flush right."""
+    """Prints a table on stdout and aligns columns of numbers to the right."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -40,7 +40,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 
 
 def keep_stderr_ours() -> None:
-    """Leaves stderr to Python, and drops what native libraries write to it (TensorFlow does at every log level)."""
+    """Reserves stderr for Python and discards the output of native libraries (TensorFlow writes at every log level)."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     ours = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="replace")
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -1,4 +1,4 @@
-"""What every stage takes the data to be: three splits of examples."""
+"""The data as every stage sees it: three splits of examples."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     Augment = Callable[[Any, tf.Tensor, tf.Tensor], tuple[Any, tf.Tensor]]
 
 Order = Literal["shuffled", "streams"]
-"""How the training goes through examples: in an order drawn anew in each epoch; or contiguously, each row of a batch
-going on where the same row of the batch before ended, for models that carry their state from batch to batch."""
+"""Order in which training visits the examples: `shuffled` draws a new order in each epoch; in `streams`, each row of a
+batch continues where the same row of the previous batch ended, for models that carry their state from batch to batch.
+"""
 
 
 class Examples(Protocol):
-    """A split, as the stages see it: `inputs` for the model, an array or a dict of them by name, and their `labels`."""
+    """A split, as the stages see it: `inputs` for the model, an array or a dict of named arrays, and their `labels`."""
 
     @property
     def inputs(self) -> Any: ...
@@ -36,17 +37,17 @@ class Examples(Protocol):
     def __getitem__(self, rows: Any, /) -> Self: ...
 
     def reader(self) -> Callable[[tf.Tensor], tuple]:
-        """A function, of TensorFlow operations, from row numbers `[batch]` to their inputs and labels, and weights of
-        the labels if they have any.
+        """A function made of TensorFlow operations that maps row numbers `[batch]` to their inputs and labels, and to
+        weights of the labels if the split has any.
         """
         ...
 
     def lengths(self) -> np.ndarray | None:
-        """Time steps of each example, `[n]`, or `[n, several]` of its parts; None if all have the same."""
+        """Number of time steps of each example, `[n]`, or of each of its parts, `[n, parts]`; None if all are equal."""
         ...
 
     def preprocessed(self, preprocessor: keras.Model, /) -> Examples:
-        """The split as what stands behind the preprocessor takes it, where a pipeline has one."""
+        """The split after the preprocessor, as the trained part of the model takes it, if a pipeline has one."""
         ...
 
 
@@ -54,8 +55,8 @@ class Examples(Protocol):
 class Data:
     """The three splits.
 
-    `names` are those of the answers: classes, or what is forecast. `notes` tell the user what was found in the data,
-    and how it was treated.
+    `names` holds the names of the answers: classes, or the series to forecast. `notes` tell the user what the loader
+    found in the data, and how it handled it.
     """
 
     train: Examples
@@ -65,5 +66,5 @@ class Data:
     notes: tuple[str, ...] = ()
 
     def sizes(self) -> dict[str, int]:
-        """Examples in each split."""
+        """Number of examples in each split."""
         return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}

@@ -1,4 +1,4 @@
-"""What a run was made with."""
+"""The environment of a run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PACKAGES = ("keras-recurrent", "tensorflow", "keras", "numpy", "scikit-learn", "
 
 
 def environment() -> dict[str, Any]:
-    """What the run was made with: versions, system, the command."""
+    """The environment of the current process: versions, system, command and start time."""
     return {
         "python": platform.python_version(),
         "system": platform.platform(),
@@ -27,7 +27,7 @@ def environment() -> dict[str, Any]:
 
 
 def processor() -> str:
-    """The model of this machine's processor."""
+    """The model name of this machine's processor."""
     about = Path("/proc/cpuinfo")
     for line in about.read_text(encoding="utf-8").splitlines() if about.exists() else []:
         if line.startswith("model name"):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class PipelineError(Exception):
-    """The run failed: output that can't be written, or a loss that is no longer a number."""
+    """A failed run: the output can't be written, or the loss is no longer a number."""
 
     exit_code = 1
 
@@ -29,7 +29,7 @@ class DataError(PipelineError):
 
 
 class GateError(PipelineError):
-    """An exported artefact that does not give the model's answers."""
+    """An exported artefact whose answers differ from the model's."""
 
     exit_code = 4
 
@@ -40,7 +40,7 @@ def first_line(error: Exception) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The hint that ends a message about a misspelt name: the nearest right one, and all there are.
+    """The hint at the end of a message about a misspelt name: the nearest known name, and all known names.
 
     >>> did_you_mean("lsmt", ["gru", "lstm"])
     "Did you mean 'lstm'? Known: gru, lstm."

@@ -1,4 +1,4 @@
-"""Files and folders that are written whole or not at all."""
+"""Writes files and folders whole or not at all."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .errors import PipelineError
 
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Yields a temporary name beside `path`; what was written there gets the right name when the block ends well.
+    """Yields a temporary path in the folder of `path`; when the block succeeds, renames the result to `path`.
 
-    A file replaces an older one in one step. A folder is moved aside first, so that a kill leaves the old or the new
-    one under some name, never half of one. What a kill left under the temporary name is removed by the next writing.
+    A new file replaces an older one in one step. An older folder is moved aside first, so that a kill leaves the old
+    or the new one under some name, never half of one. The next write removes what a kill left under the temporary name.
 
     Raises:
         PipelineError: If the file system refuses (a full disk, a read-only or missing folder).
@@ -43,10 +43,10 @@ def whole(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Yields a temporary folder, which becomes `path` when the block ends well; never takes the place of another.
+    """Yields a temporary folder, which becomes `path` when the block succeeds; never replaces another folder.
 
     Raises:
-        PipelineError: If the file system refuses, or something is at `path` by now.
+        PipelineError: If the file system refuses, or `path` exists by now.
     """
     temporary = path.with_name(f".partial.{uuid.uuid4().hex}")
     try:
@@ -66,7 +66,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def cannot_write(path: Path, error: OSError) -> PipelineError:
-    """The error that says what could not be written, why, and what to do."""
+    """An error that names the path that could not be written, the reason, and the remedy."""
     reason = error.strerror or str(error) or type(error).__name__
     return PipelineError(
         f"can't write {path}: {reason}. Free some space, or write elsewhere (--output DIR; --to FILE)."

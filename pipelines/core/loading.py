@@ -1,4 +1,4 @@
-"""`.keras` files, and the layers that they name."""
+"""Loads `.keras` files and the layers that they name."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 
 def load_model(path: Path, layers: Iterable[type[keras.layers.Layer]], safe_mode: bool = True) -> keras.Model:
-    """Reads a model that may hold every layer of `keras_recurrent.layers`, and some more.
+    """Reads a model that may contain any layer of `keras_recurrent.layers`, and further ones.
 
     Args:
         path: A `.keras` file.
-        layers: The layers of a task, or of several ones.
-        safe_mode: Whether a file that runs code of its own, as a Lambda layer does, is refused.
+        layers: The layers of one or several tasks.
+        safe_mode: Whether to refuse a file that runs its own code, as a Lambda layer does.
 
     Raises:
-        Exception: Whatever Keras raises on a damaged file.
+        Exception: Any error that Keras raises on a damaged file.
     """
     import keras
 

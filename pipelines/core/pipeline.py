@@ -1,4 +1,4 @@
-"""What a pipeline and a task declare, and what a run of them is."""
+"""The declarations of a task and of a pipeline, and a run of a pipeline."""
 
 from __future__ import annotations
 
@@ -35,133 +35,133 @@ LABELS = Path("export/labels.txt")
 
 @dataclass(frozen=True)
 class Findings:
-    """What there is to say about the answers of a model."""
+    """Findings about the answers of a model."""
 
     details: dict[str, Any] = field(default_factory=dict)
-    """For metrics.json."""
+    """Entries for metrics.json."""
     figures: dict[str, Figure] = field(default_factory=dict)
-    """By name, for the folder of plots and the model's card."""
+    """Figures by name, for the folder of plots and the model's card."""
     pages: dict[str, str] = field(default_factory=dict)
-    """HTML by name, for the folder of plots and the model's card."""
+    """HTML pages by name, for the folder of plots and the model's card."""
     predictions: pd.DataFrame | None = None
-    """For predictions.csv: a row for each answer to the test split."""
+    """The table for predictions.csv: a row for each answer to the test split."""
 
 
 def no_callbacks(config: Config, data: Data, batches: tf.data.Dataset) -> list[keras.callbacks.Callback]:
-    """The loss and the metrics of validation are enough."""
+    """No callbacks: the loss and the metrics of validation are enough."""
     return []
 
 
 def no_headline(scores: Mapping[str, Any]) -> str:
-    """Nothing has to stand first."""
+    """No headline: the card needs no warning at its top."""
     return ""
 
 
 def what_the_model_gives(run: Run, inputs: Any) -> Any:
-    """The exported files give what `predict` gives."""
+    """The answers of `predict`, which the exported files give too."""
     return run.predict(inputs)
 
 
 def no_change(config: Config) -> None:
-    """Training inputs are left as they are."""
+    """No augmentation: training inputs stay unchanged."""
 
 
 def as_it_is(config: Config, data: Data, model: keras.Model) -> keras.Model:
-    """The model answers as it was trained to."""
+    """The trained model, unchanged."""
     return model
 
 
 def no_preprocessor(config: Config, data: Data) -> None:
-    """The model takes the raw inputs."""
+    """No preprocessor: the model takes the raw inputs."""
 
 
 def nothing_beside(run: Run, folder: Path) -> None:
-    """The TFLite files need nothing but the labels."""
+    """No further files: the TFLite files need only the labels."""
 
 
 @dataclass(frozen=True)
 class Task(Generic[C, D]):
-    """What sets a kind of task apart in training, evaluation and export, as plain functions that the stages call.
+    """The training, evaluation and export of one kind of task, as plain functions that the stages call.
 
-    Answers are what the model gives for raw inputs: an array `[n, ...]`, or arrays by name.
+    Answers are the model's outputs for raw inputs: an array `[n, ...]`, or named arrays.
     """
 
     monitor: str
-    """The validation score that makes an epoch the best."""
+    """The validation score that selects the best epoch."""
     mode: Literal["max", "min"]
-    """Which of it, and of the primary metric, is the best."""
+    """Whether the highest or the lowest value of `monitor`, and of the primary metric, is the best."""
     metrics: Mapping[str, str]
-    """What each metric is, by its name, for the model's card."""
+    """Explanation of each metric, by its name, for the model's card."""
     layers: tuple[type[keras.layers.Layer], ...]
-    """The layers of its own that its saved models hold."""
+    """The task's own layers that its saved models contain."""
     answers: Callable[[keras.Model, Any], Any]
-    """What a model, as a run keeps it, answers for raw inputs."""
+    """Computes the answers of a model, as a run keeps it, for raw inputs."""
     compiled: Callable[[C], dict[str, Any]]
-    """Loss and metrics of the training, for `compile`."""
+    """Gives the training loss and metrics, as arguments of `compile`."""
     score: Callable[[C, D, Any], dict[str, float]]
-    """All metrics of answers for the test split."""
+    """Computes all metrics of answers for the test split."""
     judge: Callable[[Run[C, D], D, Any, dict[str, Any]], Findings]
-    """Compares the model's answers for the test split with those of each baseline; looks at what they come from."""
+    """Compares the model's answers for the test split with the answers of each baseline, and examines their origin."""
     tables: Callable[[Mapping[str, Any]], str]
-    """For the card, from `metrics.json`: whether differences from the baselines can be chance."""
+    """Writes the tables of the card from `metrics.json`: whether differences from the baselines can be chance."""
     write_saved_model: Callable[[Run[C, D], D, Path], None]
     """Writes the SavedModel to a path."""
     write_tflite: Callable[[Run[C, D], Path, str | None, Any], None]
-    """Writes the TFLite file to a path, with a quantisation and, for `int8`, some training inputs."""
+    """Writes the TFLite file to a path, given a quantisation and, for `int8`, some training inputs."""
     proof: Callable[[C], dict[str, Any]]
-    """What `export.check_export` must know of the answers."""
+    """Gives the arguments that describe the answers to `export.check_export`."""
     together: int = 256
-    """Validation examples in a batch; fewer, where each needs much memory."""
+    """Number of validation examples in a batch; lower it where each example needs much memory."""
     callbacks: Callable[[C, D, tf.data.Dataset], list[keras.callbacks.Callback]] = no_callbacks
-    """Callbacks of the training, given the batches of the validation."""
+    """Gives further callbacks of the training, from the validation batches."""
     headline: Callable[[Mapping[str, Any]], str] = no_headline
-    """What must stand first in the card, from `metrics.json`."""
+    """Writes the text that must come first in the card, from `metrics.json`."""
     expected: Callable[[Run[C, D], Any], Any] = what_the_model_gives
-    """What the exported files must give for raw inputs."""
+    """Computes the answers that the exported files must give for raw inputs."""
 
 
 @dataclass(frozen=True)
 class Pipeline(Generic[C, D]):
-    """A data set and a model for a task, from configuration to answers, as plain functions that the stages call."""
+    """A data set and a model for a task, from the configuration to the answers, as plain functions for the stages."""
 
     name: str
-    """As on the command line: the name of the module."""
+    """Name on the command line, which is the name of the module."""
     about: str
-    """What goes in and what comes out, for the model's card."""
+    """Inputs and outputs of the model in words, for the model's card."""
     limits: str
-    """Where the model must not be relied on, for the model's card."""
+    """Limits beyond which nobody should rely on the model, for the model's card."""
     primary: Callable[[C], str]
-    """The metric that counts, one of its task's."""
+    """Names the primary metric, one of the task's metrics."""
     about_data: Callable[[C], str]
-    """One sentence on the data that a configuration chooses, for the model's card."""
+    """Writes one sentence on the data that a configuration chooses, for the model's card."""
     loading: str
-    """How to load the exported files and give them inputs, in Python, for the model's card."""
+    """Python code that loads the exported files and passes them inputs, for the model's card."""
     config: type[C]
     """The schema of the configuration, with its defaults."""
     load: Callable[[C], D]
     """Loads the three splits."""
     build: Callable[[C, D, str], keras.Model]
-    """Builds the model in a precision, such as `float32`: inputs in, what is trained out (such as probabilities)."""
+    """Builds the model in a precision, such as `float32`; its outputs, such as probabilities, are what is trained."""
     task: Callable[[], Task[C, D]]
-    """Imports its task, and TensorFlow with it."""
+    """Imports the task of the pipeline, and TensorFlow with it."""
     baselines: Callable[[C], dict[str, Callable[[D], Any]]]
-    """What the model is compared with: each gives answers for the test split, as the model does."""
+    """Gives the baselines by name; each computes answers for the test split, as the model does."""
     examine: Callable[..., Findings]
-    """Looks at the model's answers for the test split; its task's `judge` says what it is given."""
+    """Examines the model's answers for the test split; the task's `judge` defines its arguments."""
     predict: Callable[..., None]
-    """The command `predict` behind RUN, as a function for typer; `context.obj` is the run."""
+    """The command `predict RUN`, as a function for typer; `context.obj` is the run."""
     aliases: tuple[str, ...] = ()
-    """Further names on the command line."""
+    """Alternative names on the command line."""
     augment: Callable[[C], Augment | None] = no_change
-    """The random change of a batch of training inputs and labels, if any."""
+    """Gives the random augmentation of a batch of training inputs and labels, if any."""
     preprocessor: Callable[[C, D], keras.Model | None] = no_preprocessor
-    """What turns raw inputs into those of `build`, if the model does not take raw ones: it is in model.keras and in the
-    SavedModel, and not in the TFLite files."""
+    """Gives the model that turns raw inputs into the inputs of `build`, if those are not raw; model.keras and the
+    SavedModel include it, the TFLite files do not."""
     finish: Callable[[C, D, keras.Model], keras.Model] = as_it_is
-    """What turns the answers of the trained model, such as standardised numbers, into those of model.keras and the
-    exported files, without more weights."""
+    """Turns the outputs of the trained model, such as standardised numbers, into the answers of model.keras and the
+    exported files, without adding weights."""
     write_beside: Callable[[Run[C, D], Path], None] = nothing_beside
-    """Writes what the TFLite files need beside them."""
+    """Writes the files that must lie beside the TFLite files."""
 
 
 @dataclass(frozen=True)
@@ -177,14 +177,14 @@ class Run(Generic[C, D]):
         """The trained Keras model, from raw inputs to answers.
 
         Raises:
-            DataError: If it isn't there yet, or is damaged.
+            DataError: If it does not exist yet, or is damaged.
         """
         path = self.path / "model.keras"
         if not path.is_file():
             raise DataError(f"{self.path} holds no trained model yet; finish it with: {self.resume_command}")
         try:
             return load_model(path, self.pipeline.task().layers)
-        except Exception as error:  # Keras raises whatever its parts raise on a damaged file
+        except Exception as error:  # on a damaged file, Keras raises any error of its parts
             raise DataError(
                 f"{path} is damaged and can't be loaded. Remove it, and make it again from the checkpoints with: "
                 f"{self.resume_command}"
@@ -192,12 +192,12 @@ class Run(Generic[C, D]):
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """What metrics.json holds."""
+        """The content of metrics.json."""
         return self.read_json("metrics.json")
 
     @property
     def history(self) -> pd.DataFrame:
-        """What history.csv holds: a row an epoch."""
+        """The table in history.csv, one row per epoch."""
         path = self.path / "history.csv"
         try:
             return pd.read_csv(path)
@@ -207,23 +207,23 @@ class Run(Generic[C, D]):
             raise DataError(f"{path} is damaged: {first_line(error)}") from None
 
     def note_start(self, devices: list[str]) -> None:
-        """Adds to environment.json that training was begun, or gone on with, here and now."""
+        """Adds the current start, or resumption, of the training to environment.json."""
         about = self.read_json("environment.json")
         about["starts"] = [*about.get("starts", []), environment() | {"devices": devices}]
         self.write_json("environment.json", about)
 
     @property
     def primary(self) -> str:
-        """The metric that counts."""
+        """The name of the primary metric."""
         return self.pipeline.primary(self.config)
 
     def write_names(self, names: tuple[str, ...]) -> None:
-        """Writes the names of the model's answers, a line each."""
+        """Writes the names of the model's answers, one per line."""
         files.write_text(self.path / LABELS, "".join(f"{name}\n" for name in names))
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The names of the model's answers, in their order: classes, or what is forecast."""
+        """The names of the model's answers, in their order: classes, or the series to forecast."""
         path = self.path / LABELS
         if not path.is_file():
             raise DataError(f"{path} is missing; finish the run with: {self.resume_command}")
@@ -231,23 +231,22 @@ class Run(Generic[C, D]):
 
     @property
     def resume_command(self) -> str:
-        """The command that goes on with this run."""
+        """The command that resumes this run."""
         if self.path.parent.parent.name == COMPARISONS:
             return f"the command that made it (compare --name {self.path.parent.name}) and --resume"
         output = shlex.quote(str(self.path.parent.parent))
         return f"keras-recurrent run {self.pipeline.name} --output {output} --name {self.path.name} --resume"
 
     def predict(self, inputs: Any) -> Any:
-        """Answers `[n, ...]`, such as probabilities, for raw inputs as in the training data; by name if it has several.
+        """Answers `[n, ...]`, such as probabilities, for raw inputs as in the training data; a dict of several by name.
 
         Args:
-            inputs: `[n, ...]`; a list of texts, or of encoded pictures; or arrays by name, if the model has several
-                inputs.
+            inputs: `[n, ...]`; a list of texts or of encoded images; or named arrays, if the model has several inputs.
         """
         return self.pipeline.task().answers(self.model, inputs)
 
     def read_json(self, name: str) -> dict[str, Any]:
-        """A JSON file of the run."""
+        """Reads a JSON file of the run."""
         path = self.path / name
         if not path.is_file():
             raise DataError(f"{self.path} has no {name} yet.")

@@ -1,4 +1,4 @@
-"""Run folders: made, opened, resumed."""
+"""Creates, opens and resumes run folders."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ LATEST = "latest"
 
 
 def new_path(pipeline: Pipeline, output: Path, name: str | None = None) -> Path:
-    """Where a new run will lie; a name for the present second if none is given.
+    """The path of a new run; without a name, the run is named after the current second.
 
     Raises:
-        UsageError: If a run of that name exists, or the name is no plain folder name.
+        UsageError: If a run with that name exists, or the name is not a plain folder name.
     """
     parent = output / pipeline.name
     path = unused(parent) if name is None else parent / plain(name)
@@ -31,10 +31,10 @@ def new_path(pipeline: Pipeline, output: Path, name: str | None = None) -> Path:
 
 
 def plain(name: str) -> str:
-    """The name of a run, if it is a plain folder name and means nothing else.
+    """Checks that the name of a run is a plain folder name without another meaning, and returns it.
 
     Raises:
-        UsageError: If not.
+        UsageError: If it is not.
     """
     if name in (LATEST, COMPARISONS) or not re.fullmatch(r"[\w-][\w.-]*", name):
         raise UsageError(f"--name {name}: is no name for a run; use letters, digits, '-' and '_'.")
@@ -42,7 +42,7 @@ def plain(name: str) -> str:
 
 
 def refuse_existing(path: Path) -> None:
-    """Raises a UsageError if there is something at a new run's path."""
+    """Raises a UsageError if the path of a new run already exists."""
     if path.exists():
         raise UsageError(
             f"the run {path} exists and is left as it is. Choose another --name, or go on with it by --resume."
@@ -50,10 +50,10 @@ def refuse_existing(path: Path) -> None:
 
 
 def create(path: Path, pipeline: Pipeline, settings: config.Config) -> Run:
-    """Makes the folder of a new run, whole, with its configuration and its environment.
+    """Creates the folder of a new run, whole, with its configuration and its environment.
 
     Raises:
-        UsageError: If there is something at that path.
+        UsageError: If the path already exists.
     """
     refuse_existing(path)
     with files.new_folder(path) as temporary:
@@ -63,7 +63,7 @@ def create(path: Path, pipeline: Pipeline, settings: config.Config) -> Run:
 
 
 def unused(parent: Path) -> Path:
-    """A path in a folder that does not exist yet, named for the present second."""
+    """An unused path in a folder, named after the current second."""
     stamp = parent / time.strftime("%Y%m%d-%H%M%S")
     later = (stamp.with_name(f"{stamp.name}-{number}") for number in itertools.count(2))
     return next(path for path in itertools.chain([stamp], later) if not path.exists())
@@ -74,10 +74,10 @@ def open(path: str | Path, output: Path = Path("saved_models")) -> Run:
 
     Args:
         path: The folder, or `PIPELINE/NAME` or `PIPELINE/latest` below `output`.
-        output: The folder of runs.
+        output: The folder that contains the runs.
 
     Raises:
-        DataError: If there is no such run, or its configuration is missing or damaged.
+        DataError: If the run does not exist, or its configuration is missing or damaged.
     """
     folder = _find(Path(path), output)
     settings = folder / "config.yaml"
@@ -107,16 +107,16 @@ def _find(path: Path, output: Path) -> Path:
 
 
 def latest(parent: Path) -> Path | None:
-    """The run in a folder that was begun last."""
+    """The most recently started run in a folder."""
     begun = [settings for settings in parent.glob("*/config.yaml") if not settings.parent.name.startswith(".")]
     return max(begun, key=lambda settings: settings.stat().st_mtime_ns).parent if begun else None
 
 
 def to_resume(pipeline: Pipeline, output: Path, name: str | None) -> Run:
-    """The run that `--resume` goes on with.
+    """The run that `--resume` continues.
 
     Raises:
-        DataError: If there is none.
+        DataError: If none exists.
     """
     parent = output / pipeline.name
     path = latest(parent) if name is None else parent / plain(name)

@@ -1,4 +1,4 @@
-"""Merges a configuration from its layers (defaults, preset, file, `--set`), and explains what is wrong with it."""
+"""Merges a configuration from its layers (defaults, preset, file, `--set`) and explains its errors."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from .errors import UsageError, did_you_mean
 
 @dataclass
 class Layer:
-    """What is written in one place: a whole file, or the value of one `--set` at its path."""
+    """Settings from one place: a whole file, or the value of one `--set` at its path."""
 
     value: Any
     origin: dict[str, str] = field(default_factory=dict)
-    """For each dotted key, where it was written."""
+    """The place where each dotted key was written."""
     typed: bool = True
-    """Written by the user, not brought by a preset."""
+    """Whether the user wrote the layer; a preset's layer is not typed."""
     path: tuple[str, ...] = ()
-    """Where in the configuration the value belongs; the root of it for a file."""
+    """Path of the value in the configuration; empty, the root, for a file."""
 
     @property
     def values(self) -> Any:
-        """The value as seen from the root."""
+        """The value, nested from the root."""
         values = self.value
         for key in reversed(self.path):
             values = {key: values}
@@ -43,7 +43,7 @@ def from_file(path: Path, typed: bool = True) -> Layer:
     """Reads a YAML file.
 
     Raises:
-        UsageError: If it is missing, is no YAML, or holds no mapping; with the line.
+        UsageError: If the file is missing, is not valid YAML, or holds no mapping; names the line.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -53,7 +53,7 @@ def from_file(path: Path, typed: bool = True) -> Layer:
         raise UsageError(f"--config {path}: there is no such file.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"--config {path}: can't be read as text: {error}.") from None
-    except (yaml.YAMLError, ValueError) as error:  # a date such as 2020-13-01 is the second
+    except (yaml.YAMLError, ValueError) as error:  # a date such as 2020-13-01 raises ValueError
         raise UsageError(f"--config {path}: is no valid YAML: {' '.join(str(error).split())}") from None
     if node is None:
         return Layer({}, typed=typed)
@@ -75,10 +75,10 @@ def _lines(node: yaml.MappingNode, path: Path, prefix: str = "") -> typing.Itera
 
 
 def from_assignment(assignment: str) -> Layer:
-    """Reads one `section.key=value`, at any depth, the value being YAML; or `section={key: value}`.
+    """Reads one `section.key=value` at any depth, where the value is YAML; or `section={key: value}`.
 
     Raises:
-        UsageError: If it has another form.
+        UsageError: If the assignment has another form.
     """
     dotted, equals, text = assignment.partition("=")
     path = tuple(dotted.strip().split("."))
@@ -92,7 +92,7 @@ def from_assignment(assignment: str) -> Layer:
 
 
 def _dotted(path: tuple[str, ...], value: Any) -> typing.Iterator[str]:
-    """The dotted keys of a value and of all that it holds."""
+    """The dotted keys of a value and of everything in it."""
     yield ".".join(path)
     if isinstance(value, dict):
         for key, below in value.items():
@@ -106,11 +106,11 @@ def resolve(
     file: Path | None = None,
     assignments: typing.Sequence[str] = (),
 ) -> Config:
-    """Merges defaults, preset, file and assignments, the later the stronger, and validates the whole.
+    """Merges defaults, preset, file and assignments, later layers over earlier ones, and validates the result.
 
     Raises:
-        UsageError: With one line for each wrong key or value: the dotted key, where it was written, what was got,
-            what is allowed, and the nearest right name.
+        UsageError: If any key or value is wrong; one line for each gives the dotted key, its place, the value found,
+            the values allowed, and the nearest right name.
     """
     typed = typed_layers(pipeline, file, assignments)
     preset = preset or typed.preset or catalogue.DEFAULT_PRESET
@@ -121,13 +121,13 @@ def resolve(
 
 @dataclass
 class Typed:
-    """What a user wrote: the layers, and the preset that the file names, if any."""
+    """The user's settings: the layers, and the preset that the file names, if any."""
 
     layers: list[Layer]
     preset: str | None = None
 
     def keys(self, schema: type[Config]) -> set[tuple[str, ...]]:
-        """The path of every key written: that of an assignment, and below it down to what is no section."""
+        """The path of every key that the user wrote, down to the first value that is not a section."""
         root: type[BaseModel] | None = schema
         return {
             (*layer.path, *path)
@@ -147,7 +147,7 @@ def _paths(section: type[BaseModel] | None, values: Any) -> typing.Iterator[tupl
 def typed_layers(pipeline: str, file: Path | None, assignments: typing.Sequence[str]) -> Typed:
     """Reads the user's file and assignments.
 
-    A file may carry the two header keys `pipeline` and `preset`, so that a run's own config.yaml can be given again.
+    A file may contain the two header keys `pipeline` and `preset`, so that a run's own config.yaml can be reused.
     """
     typed = Typed([from_file(file)] if file else [])
     for layer in typed.layers:
@@ -165,13 +165,13 @@ def typed_layers(pipeline: str, file: Path | None, assignments: typing.Sequence[
 
 
 def merge(schema: type[Config], header: dict[str, str], layers: typing.Sequence[Layer]) -> Config:
-    """Validates the merged layers; keys that the chosen source does not use are dropped or, if typed, refused."""
+    """Merges and validates the layers; drops keys that the chosen source does not use, or refuses them if typed."""
     values: dict[str, Any] = dict(header)
     for layer in layers:
         values = _written(schema, values, layer.path, layer.value)
     origin: dict[str, str] = {}
     for key, where in (item for layer in layers for item in layer.origin.items()):
-        origin.pop(key, None)  # so that the last one written stands last
+        origin.pop(key, None)  # so that the last one written comes last
         origin[key] = where
     _drop_unused(schema, values, layers)
     try:
@@ -182,10 +182,10 @@ def merge(schema: type[Config], header: dict[str, str], layers: typing.Sequence[
 
 
 def _written(section: type[BaseModel] | None, old: Any, path: tuple[str, ...], value: Any) -> Any:
-    """The old value, with another one at a path below it.
+    """The old value, with a new value at a path below it.
 
-    A mapping that is written to a section is merged into it, key by key. Anything else takes the place of what was
-    there: a mapping that is the value of a key as a whole, and keys below what held none.
+    A mapping merges into a section key by key. Anything else replaces the old value: a mapping that is the value of a
+    key as a whole, and keys below a value that had none.
     """
     if path:
         parts = [(path[0], path[1:], value)]
@@ -201,7 +201,7 @@ def _written(section: type[BaseModel] | None, old: Any, path: tuple[str, ...], v
 
 
 def _default(section: type[BaseModel] | None, key: str) -> Any:
-    """What a key holds that nobody wrote, as far as one can write below it."""
+    """The default of a key, in a form to which keys below it can be written."""
     if section is None or key not in section.model_fields:
         return None
     default = section.model_fields[key].get_default(call_default_factory=True)
@@ -209,7 +209,7 @@ def _default(section: type[BaseModel] | None, key: str) -> Any:
 
 
 def _section(section: type[BaseModel] | None, key: str) -> type[BaseModel] | None:
-    """The section at a key of another one, if there is one."""
+    """The section at a key of another section, or None."""
     if section is None or key not in section.model_fields:
         return None
     kind = section.model_fields[key].annotation
@@ -225,14 +225,14 @@ def _drop_unused(schema: type[Config], values: dict[str, Any], layers: typing.Se
         return
     source = data.get("source", section.model_fields["source"].default)
     if source not in list(typing.get_args(section.model_fields["source"].annotation)):
-        return  # the schema says what is wrong with it
+        return  # the validation of the schema reports it
     for key in [key for key in data if source not in section.only_for.get(key, {source})]:
         for layer in layers:
             mine = layer.values.get("data")
             if not (layer.typed and isinstance(mine, dict) and key in mine):
                 continue
             default = section.model_fields[key].default
-            if to_jsonable_python(mine[key]) != to_jsonable_python(default):  # as a run's config.yaml has it
+            if to_jsonable_python(mine[key]) != to_jsonable_python(default):  # a run's config.yaml repeats defaults
                 users = " or ".join(sorted(section.only_for[key]))
                 raise UsageError(
                     f"data.{key} ({_where(['data', key], layer.origin)}): the source {source!r} does not use it; "
@@ -268,7 +268,7 @@ def _explain(schema: type[BaseModel], details: ErrorDetails, origin: dict[str, s
 
 
 def _where(keys: list[str], origin: dict[str, str]) -> str | None:
-    """Where a key, or what stands below it, was written last; else the nearest key above it that was written."""
+    """The place where a key, or a key below it, was written last; else the place of the nearest written key above."""
     dotted = ".".join(keys)
     if below := [origin[key] for key in origin if not keys or f"{key}.".startswith(f"{dotted}.")]:
         return below[-1]
@@ -277,7 +277,7 @@ def _where(keys: list[str], origin: dict[str, str]) -> str | None:
 
 
 def _keys_beside(schema: type[BaseModel], keys: list[str]) -> list[str]:
-    """The keys that are known where the last one stands; indices of lists, and names of their kinds, count for none."""
+    """The known keys at the level of the last key; indices of lists and names of their kinds do not count as levels."""
     models = [schema]
     for key in keys[:-1]:
         kinds = [model.model_fields[key].annotation for model in models if key in model.model_fields]
@@ -286,7 +286,7 @@ def _keys_beside(schema: type[BaseModel], keys: list[str]) -> list[str]:
 
 
 def _models(kind: Any) -> list[type[BaseModel]]:
-    """The sections that a type names, however deep."""
+    """The sections that a type names, at any depth."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return [kind]
     return [model for part in typing.get_args(kind) for model in _models(part)]

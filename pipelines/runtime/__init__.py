@@ -1,6 +1,6 @@
-"""Runs exported files with NumPy and LiteRT alone: no TensorFlow, no Keras.
+"""Runs exported files with NumPy and LiteRT alone, without TensorFlow and Keras.
 
-pip install ai-edge-litert numpy
+Install the two with `pip install ai-edge-litert numpy`.
 """
 
 from .captions import Captioner

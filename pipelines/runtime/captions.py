@@ -1,4 +1,4 @@
-"""Captions of images."""
+"""Captions of images from exported files."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from .interpreter import interpreter
 from .vocabulary import Vocabulary
 
 SETTINGS = "captions.json"
-"""Beside `vocabulary.txt`: what a token is, and the side of the pictures."""
+"""The file beside `vocabulary.txt` that gives the level of the tokens and the side of the images in pixels."""
 
 
 class Captioner:
-    """Writes captions of pictures by a TensorFlow Lite file.
+    """Captions images with a TensorFlow Lite file.
 
     Args:
         path: The file, with `vocabulary.txt` and `captions.json` beside it, as `keras-recurrent` exports a captioner.
-        num_threads: How many threads the interpreter may use.
+        num_threads: Number of threads that the interpreter may use.
 
     Raises:
-        ArtifactError: If a file is missing or is not what it should be.
+        ArtifactError: If a file is missing, damaged or of the wrong kind.
 
     Example:
 
     ```python
     model = Captioner("export/model.tflite")
     model.captions(pixels)             # uint8 [n, side, side, 3] -> n captions; greedy=True without the beam
-    model.read("photo.jpg")            # needs Pillow, which resizes the picture
+    model.read("photo.jpg")            # needs Pillow, which resizes the image
     ```
     """
 
@@ -48,14 +48,14 @@ class Captioner:
         self._greedy = opened.get_signature_runner("greedy") if "greedy" in signatures else self._decode
 
     def captions(self, pixels: np.ndarray, greedy: bool = False) -> list[str]:
-        """The best caption of each picture.
+        """The best caption of each image.
 
         Args:
             pixels: uint8 `[n, side, side, 3]`, RGB.
-            greedy: Whether to search greedily instead of by the beam; without a beam the file is greedy anyway.
+            greedy: Whether to search greedily instead of by beam search; a file without a beam is always greedy.
 
         Raises:
-            ValueError: If the pixels have another shape or type.
+            ValueError: If the pixels have another shape or dtype.
         """
         pixels = np.asarray(pixels)
         if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != (self.side, self.side, 3):
@@ -69,10 +69,10 @@ class Captioner:
         return [self.vocabulary.decode(row[0] if row.ndim == 2 else row) for row in tokens]
 
     def read(self, path: str | Path, greedy: bool = False) -> str:
-        """The caption of a picture file.
+        """The caption of an image file.
 
         Raises:
-            ArtifactError: If it can't be read.
+            ArtifactError: If the file can't be read.
         """
         from PIL import Image, ImageOps
 

@@ -1,5 +1,5 @@
-"""What goes wrong with exported files."""
+"""The error about exported files."""
 
 
 class ArtifactError(ValueError):
-    """An exported file, or what belongs beside it, is missing, damaged, or another than it should be."""
+    """An exported file, or a file that belongs beside it, is missing, damaged or of the wrong kind."""

@@ -9,7 +9,11 @@ from .errors import ArtifactError
 
 
 def interpreter(path: Path, num_threads: int) -> Any:
-    """The interpreter of a file."""
+    """The interpreter of a file.
+
+    Raises:
+        ArtifactError: If the file is missing or is not a TensorFlow Lite file.
+    """
     from ai_edge_litert.interpreter import Interpreter
 
     if not path.is_file():

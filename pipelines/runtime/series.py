@@ -1,4 +1,4 @@
-"""Forecasts."""
+"""Forecasts of time series from exported files."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from .interpreter import interpreter
 
 
 class Forecaster:
-    """An exported model that forecasts: a TensorFlow Lite file with `forecast.json` beside it.
+    """An exported forecaster: a TensorFlow Lite file with `forecast.json` beside it.
 
     Args:
-        path: `model.tflite` (or a quantised one) in the folder `export/` of a run.
-        num_threads: How many threads the interpreter may use.
+        path: `model.tflite` (or a quantised file) in the folder `export/` of a run.
+        num_threads: Number of threads that the interpreter may use.
 
     Attributes:
         columns: Names of the columns of a row, in their order.
-        rows: Steps that a forecast is made of.
+        rows: Number of time steps that the model reads for a forecast.
         series: Names of the series that the model knows.
-        targets: Names of the columns that are forecast.
-        horizon: Steps that are forecast.
-        quantiles: Their levels, or none if a forecast is one number.
+        targets: Names of the columns that the model forecasts.
+        horizon: Number of time steps that the model forecasts.
+        quantiles: Levels of the forecast quantiles; empty if a forecast is one number.
 
     Raises:
-        ArtifactError: If there is no such file, or what should be beside it is missing or damaged.
+        ArtifactError: If the file is missing, or `forecast.json` is missing or damaged.
 
     Example:
 
@@ -56,12 +56,12 @@ class Forecaster:
         self._known: dict[str | None, deque] = {}
 
     def forecast(self, values: np.ndarray, dates: np.ndarray | None = None, series: str | None = None) -> np.ndarray:
-        """The steps that follow the last row.
+        """Forecasts the time steps after the last row.
 
         Args:
             values: Rows in the order of time, `[rows or more, columns]`, in the units of the data.
-            dates: Of the rows, datetime64; for a model that reads the calendar.
-            series: Which series, if the model knows several.
+            dates: Dates of the rows, datetime64, for a model that reads the calendar.
+            series: Name of the series, if the model knows several.
 
         Returns:
             `[horizon, targets]` in the units of the data, or `[horizon, targets, quantiles]`.
@@ -87,16 +87,16 @@ class Forecaster:
     def step(
         self, row: np.ndarray, date: np.datetime64 | str | None = None, series: str | None = None
     ) -> np.ndarray | None:
-        """One more row in, the next forecast out; None as long as fewer rows are known than a forecast is made of.
+        """Reads one more row and gives the next forecast, or None until `rows` rows are known.
 
         Args:
-            row: `[columns]`, of the step after the last one.
-            date: Of the row, for a model that reads the calendar.
-            series: Which series, if the model knows several; each is remembered by itself.
+            row: `[columns]`, the row after the last one.
+            date: Date of the row, for a model that reads the calendar.
+            series: Name of the series, if the model knows several; the rows of each are kept separately.
 
         Raises:
-            ValueError: If the row has another shape, its date is missing, or no series has that name; it is then not
-                kept.
+            ValueError: If the row has another shape, its date is missing, or no series has that name; such a row is
+                dropped.
         """
         row = np.asarray(row, np.float32)
         if row.shape != (len(self.columns),):
@@ -105,7 +105,7 @@ class Forecaster:
         if "minutes" in self._inputs and date is None:
             raise ValueError("The model reads the calendar: give the date of each row.")
         known = self._known.setdefault(series, deque(maxlen=self.rows))
-        stamp = np.datetime64(date or 0, "s")  # type: ignore[call-overload]  # NumPy's types lack one of a date and a unit
+        stamp = np.datetime64(date or 0, "s")  # type: ignore[call-overload]  # NumPy's stubs lack the call with a date and a unit
         known.append((row, stamp))
         if len(known) < self.rows:
             return None
@@ -117,5 +117,5 @@ class Forecaster:
             raise ValueError(f"The model knows no series {series!r}; it knows {', '.join(self.series)}.")
 
     def reset(self) -> None:
-        """Forgets all rows that `step` was given."""
+        """Forgets all rows that `step` has read."""
         self._known.clear()

@@ -1,4 +1,4 @@
-"""Models that are given one time step after the other."""
+"""Exported models that read one time step after the other."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ STATE = re.compile(r"state_\d+")
 
 
 class StreamingModel:
-    """A TensorFlow Lite file that is given one time step after the other, and remembers the states between them.
+    """A TensorFlow Lite file that reads one time step after the other and keeps the hidden states in between.
 
     Args:
-        path: A file with the signature `step`, as `export_tflite` writes it for models that can be stepped.
-        num_threads: How many threads the interpreter may use.
+        path: A file with the signature `step`, which `export_tflite` writes for models that can run step by step.
+        num_threads: Number of threads that the interpreter may use.
 
     Raises:
-        ArtifactError: If there is no such file, it is not a TensorFlow Lite file, or it has no signature `step`.
+        ArtifactError: If the file is missing, is not a TensorFlow Lite file, or has no signature `step`.
 
     Example:
 
     ```python
     model = StreamingModel("model.tflite")
-    for sample in sensor:  # each of shape (features,)
+    for sample in sensor:  # shape (features,)
         scores = model.step(sample[None])
 
     left, right = model.stream(), model.stream()  # independent of each other and of `model`
@@ -54,18 +54,18 @@ class StreamingModel:
         self.reset()
 
     def step(self, x: np.ndarray | dict[str, np.ndarray]) -> np.ndarray | dict[str, np.ndarray]:
-        """The answer to one more time step.
+        """The output for one more time step.
 
         Args:
-            x: Array of shape `(batch, ...)` without an axis of time; or, of a model with several inputs, a dict of
-                them. Each row is a sequence of its own.
+            x: Array of shape `(batch, ...)` without a time axis, or a dict of arrays if the model has several inputs.
+                Each row belongs to its own sequence.
 
         Returns:
-            Array of shape `(batch, ...)`; or, of a model with several outputs, a dict of them.
+            Array of shape `(batch, ...)`, or a dict of arrays if the model has several outputs.
 
         Raises:
-            ValueError: If an input is missing or unknown, has another shape than the model takes, another batch size
-                than the steps before or the other inputs, or values that are none of its type.
+            ValueError: If an input is missing or unknown, its shape differs from the model's, its batch size differs
+                from earlier steps or other inputs, or its dtype cannot represent the values.
         """
         inputs = self._checked(x)
         batch = len(next(iter(inputs.values())))
@@ -78,11 +78,11 @@ class StreamingModel:
         return next(iter(results.values())) if len(results) == 1 else results
 
     def reset(self) -> None:
-        """Forgets everything: the next step is the first of a sequence."""
+        """Forgets the states, so that the next step is the first of a sequence."""
         self._carried = None
 
     def stream(self) -> StreamingModel:
-        """Another stream through the same weights, at its beginning, with states of its own."""
+        """A new stream through the same weights, with its own states, at the beginning of a sequence."""
         other = object.__new__(type(self))
         other._interpreter = self._interpreter
         other._begin(self._run)

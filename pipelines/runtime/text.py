@@ -1,4 +1,4 @@
-"""Classes of texts."""
+"""Classes of texts from exported files."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from .tokens import padded
 from .vocabulary import Vocabulary, to_ids
 
 READING = "text.json"
-"""Beside `vocabulary.txt`: what a token is, how many of a text are read, and from which end."""
+"""The file beside `vocabulary.txt` that gives the level of the tokens, how many of them a model reads of a text, and
+from which end."""
 
 
 class TextClassifier:
-    """An exported classifier of texts: a TensorFlow Lite file with its vocabulary and its labels beside it.
+    """An exported text classifier: a TensorFlow Lite file with its vocabulary and its labels beside it.
 
     Args:
-        path: `model.tflite` (or a quantised one) in the folder `export/` of a run, where `vocabulary.txt`, `text.json`
-            and `labels.txt` lie too.
-        num_threads: How many threads the interpreter may use.
+        path: `model.tflite` (or a quantised file) in the folder `export/` of a run, which also contains
+            `vocabulary.txt`, `text.json` and `labels.txt`.
+        num_threads: Number of threads that the interpreter may use.
 
     Raises:
-        ArtifactError: If one of the files is missing, or the first is no TensorFlow Lite file.
+        ArtifactError: If one of the files is missing, or the first is not a TensorFlow Lite file.
 
     Example:
 
     ```python
     model = TextClassifier("saved_models/sentiment/latest/export/model.tflite")
-    model.label(["I hated it.", "I loved it."])  # a name for each
+    model.label(["I hated it.", "I loved it."])  # one class name for each text
     model.predict(["I hated it.", "I loved it."])  # probabilities [2, classes], in the order of model.classes
     ```
     """
@@ -46,7 +47,7 @@ class TextClassifier:
         self._run = self._interpreter.get_signature_runner("sequence")
 
     def predict(self, texts: list[str]) -> np.ndarray:
-        """Probabilities `[texts, classes]` float32."""
+        """The probability of each class for each text, float32 `[texts, classes]`."""
         if not len(texts):
             return np.zeros((0, len(self.classes)), np.float32)
         ids = to_ids(texts, self.vocabulary, **self._reading)

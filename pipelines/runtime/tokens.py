@@ -1,4 +1,4 @@
-"""Texts cut into tokens, in Python alone; `sequences/text_to_ids.py` does the same in TensorFlow."""
+"""Splits texts into tokens in plain Python; `sequences/text_to_ids.py` does the same in TensorFlow."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ Side = Literal["left", "right"]
 Row = TypeVar("Row", list[str], np.ndarray)
 
 UNREADABLE = "\ufffd"
-"""Stands for what could not be read, and for a text without tokens; no vocabulary holds it."""
-LINE_BREAK = re.compile(r"<br[ \t\r\n]*/?>")  # \s is not the same in the regular expressions of TensorFlow
+"""Replacement for unreadable characters and token of an empty text; no vocabulary contains it."""
+LINE_BREAK = re.compile(r"<br[ \t\r\n]*/?>")  # \s differs in TensorFlow's regular expressions
 BYTES = tuple(f"<0x{number:02X}>" for number in range(256))
-"""The tokens of bytes, written as SentencePiece writes them."""
+"""The tokens of the 256 bytes, in SentencePiece's notation."""
 INSIDE = "##"
-"""Begins each piece that does not begin its word."""
+"""Prefix of each piece that does not begin its word."""
 LONGEST_WORD = 100
-"""Characters; a longer word is not cut into pieces and is unknown, as in BERT's tokenizer."""
+"""Most characters in a word that is split into pieces; a longer word is unknown, as in BERT's tokenizer."""
 
 
 def words(text: str) -> list[str]:
-    """The words and single signs of a text, lower case.
+    """The words and single symbols of a text, in lower case.
 
-    A word is a run of letters, marks, digits and apostrophes of any script; every other sign is a token of its own.
-    Line breaks written in HTML count as spaces.
+    A word is a run of letters, marks, digits and apostrophes of any script; every other symbol is its own token. HTML
+    line breaks count as spaces.
 
     >>> words("I'm NOT amused!<br />真的 👍🏽")
     ["i'm", 'not', 'amused', '!', '真的', '👍', '🏽']
@@ -37,7 +37,7 @@ def words(text: str) -> list[str]:
 
 
 def characters(text: str) -> list[str]:
-    """The characters of a text, lower case; any white space is one space.
+    """The characters of a text, in lower case; any run of white space becomes one space.
 
     >>> characters("不 好")
     ['不', ' ', '好']
@@ -46,7 +46,7 @@ def characters(text: str) -> list[str]:
 
 
 def encoded_bytes(text: str) -> list[str]:
-    """The bytes of a text in UTF-8, as it is.
+    """The tokens of the UTF-8 bytes of an unchanged text.
 
     >>> encoded_bytes("A好")
     ['<0x41>', '<0xE5>', '<0xA5>', '<0xBD>']
@@ -55,13 +55,14 @@ def encoded_bytes(text: str) -> list[str]:
 
 
 def as_bytes(text: str) -> bytes:
-    """A text in UTF-8; halves of surrogate pairs, which have no place there, become `?`."""
+    """Encodes a text in UTF-8; lone surrogates, which UTF-8 cannot represent, become `?`."""
     return text.encode("utf-8", "replace")
 
 
 def pieces(word: str, known: Container[str]) -> list[str]:
-    """The longest known beginning of a word, the longest known one of what is left, and so on; empty if that fails.
+    """The pieces of a word by greedy longest match; empty if a part is unknown.
 
+    The first piece is the longest known prefix of the word, the next the longest known prefix of the rest, and so on.
     Source: Schuster and Nakajima, Japanese and Korean Voice Search, ICASSP 2012; in this form Devlin et al. 2018, BERT,
     arXiv 1810.04805.
 
@@ -83,7 +84,7 @@ def pieces(word: str, known: Container[str]) -> list[str]:
 
 
 def joined(tokens: Sequence[str], level: TokenLevel) -> str:
-    """Tokens as one text; bytes that are no UTF-8 become U+FFFD.
+    """Joins tokens to one text; bytes that are not valid UTF-8 become U+FFFD.
 
     >>> joined(["two", "boats"], "word"), joined(["boat", "##s"], "subword"), joined(["<0xC3>", "<0xA9>"], "byte")
     ('two boats', 'boats', 'é')
@@ -100,7 +101,7 @@ def joined(tokens: Sequence[str], level: TokenLevel) -> str:
 
 
 def ends(text: Row, length: int, keep: Side) -> Row:
-    """The last or the first tokens of a text, or their ids.
+    """The last or the first `length` tokens of a text, or their ids.
 
     >>> ends(["a", "b", "c"], 2, "right")
     ['b', 'c']
@@ -109,7 +110,7 @@ def ends(text: Row, length: int, keep: Side) -> Row:
 
 
 def padded(rows: Sequence[np.ndarray]) -> np.ndarray:
-    """Rows of unequal length as one array, filled up with zeros at the end.
+    """Rows of unequal length as one array, padded with zeros at the end.
 
     >>> padded([np.array([3, 4, 5]), np.array([6])])
     array([[3, 4, 5],
@@ -124,7 +125,9 @@ def _clean(text: str) -> str:
 
 
 class _Spaced(dict):
-    """For `str.translate`: white space and control characters as spaces, and if asked for, signs between spaces."""
+    """A table for `str.translate`: turns white space and control characters into spaces, and puts spaces around symbols
+    if `apart`.
+    """
 
     def __init__(self, apart: bool) -> None:
         super().__init__()

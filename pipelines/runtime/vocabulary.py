@@ -1,4 +1,4 @@
-"""The tokens that a model knows, by id: texts become ids and ids become texts, in Python and NumPy alone."""
+"""The vocabulary of a model: converts texts to ids and ids to texts, in Python and NumPy alone."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ from .tokens import (
 PADDING, UNKNOWN, START, END = "", "[UNK]", "[START]", "[END]"
 TOKENS, SETTINGS = "vocabulary.txt", "vocabulary.json"
 SPECIAL = ("padding", "unknown", "start", "end")
-REMEMBERED = 2**16  # words with their pieces
+REMEMBERED = 2**16  # words whose pieces are cached
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Tokens by id, and which ids are special. `sequences.vocabulary.fit` makes one of training texts.
+    """Tokens by id, and the special ids; `sequences.vocabulary.fit` builds a vocabulary from training texts.
 
     Attributes:
-        tokens: By id.
-        level: What a token is: a `word` (or a single sign), a `character`, a `byte` (UTF-8), or a `subword`: a piece of
-            a word; pieces inside of a word begin with `##`.
-        padding: Fills up rows of unequal length; always 0, by which masks know it.
-        unknown: Any token that the vocabulary does not hold.
-        start: Stands before the first token, where a decoder needs that; else None.
-        end: Stands after the last token, where a decoder needs that; else None. It may equal the start and the padding.
+        tokens: The tokens, ordered by id.
+        level: Kind of the tokens: `word` (words and single symbols), `character`, `byte` (UTF-8) or `subword` (pieces
+            of words; a piece inside a word begins with `##`).
+        padding: Id that fills rows of unequal length; always 0, which masks rely on.
+        unknown: Id of any token that the vocabulary does not contain.
+        start: Id before the first token, if a decoder needs one; else None.
+        end: Id after the last token, if a decoder needs one; else None. It may equal the start and the padding.
 
     Raises:
-        ValueError: If the ids are not those of tokens, a token stands twice, the padding is not 0, or a vocabulary of
+        ValueError: If a special id belongs to no token, a token occurs twice, the padding is not 0, or a vocabulary of
             bytes does not end with the 256 bytes in their order.
 
     Example:
@@ -84,7 +84,7 @@ class Vocabulary:
         return len(self.tokens)
 
     def split(self, text: str) -> list[str]:
-        """The tokens of a text, known or not; a word that has no pieces is the unknown token."""
+        """The tokens of a text, known or not; a word without known pieces becomes the unknown token."""
         match self.level:
             case "word":
                 return words(text)
@@ -96,7 +96,7 @@ class Vocabulary:
                 return [piece for word in words(text) for piece in self._pieces(word)]
 
     def encode(self, text: str | Iterable[str]) -> np.ndarray:
-        """The ids of a text, or of tokens, int32 `[tokens]`, without start and end."""
+        """The ids of a text or of tokens, int32 `[tokens]`, without start and end."""
         if isinstance(text, str) and self.level == "byte":
             content = np.frombuffer(as_bytes(text), np.uint8)
             return content + np.int32(len(self) - len(BYTES))
@@ -104,7 +104,7 @@ class Vocabulary:
         return np.array([self._ids.get(token, self.unknown) for token in found], np.int32)
 
     def named(self, ids: Sequence[int] | np.ndarray) -> list[str]:
-        """The tokens of ids `[tokens]`: those before the first end or padding, without the start."""
+        """The tokens of ids `[tokens]`, up to the first end or padding and without the start."""
         found = []
         for number in np.asarray(ids).tolist():
             if number in (self.padding, self.end):
@@ -114,29 +114,31 @@ class Vocabulary:
         return found
 
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
-        """The text of ids `[tokens]`, as `named` gives them: words between spaces, characters and bytes joined."""
+        """The text of ids `[tokens]`, up to the first end or padding: joins words with spaces, characters and bytes
+        without.
+        """
         return joined(self.named(ids), self.level)
 
     def about(self) -> dict[str, Any]:
-        """All but the tokens, as JSON holds it."""
+        """The level and the special ids, ready for JSON."""
         return {name: getattr(self, name) for name in ("level", *SPECIAL)}
 
     def write(self, folder: Path, settings: str = SETTINGS, **further: Any) -> None:
-        """Writes `vocabulary.txt`, a token a line by id, and a JSON file of the rest.
+        """Writes `vocabulary.txt`, one token per line in the order of ids, and a JSON file with level and special ids.
 
         Args:
-            folder: Where.
-            settings: The name of the JSON file.
-            further: What else that file holds.
+            folder: Folder of both files.
+            settings: Name of the JSON file.
+            further: Further entries of the JSON file.
         """
         (folder / TOKENS).write_text("".join(f"{token}\n" for token in self.tokens), encoding="utf-8", newline="\n")
         (folder / settings).write_text(json.dumps(self.about() | further) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, folder: Path, settings: str = SETTINGS) -> tuple[Vocabulary, dict[str, Any]]:
-        """A vocabulary that `write` wrote, and what else its JSON file holds.
+        """Reads a vocabulary that `write` wrote, and the further entries of its JSON file.
 
-        Files without special ids are read too: they have padding 0 and unknown 1.
+        A file without special ids stands for padding 0 and unknown 1.
 
         Raises:
             ArtifactError: If a file is missing or damaged.
@@ -161,19 +163,19 @@ class Vocabulary:
 
 
 def as_read(text: str, vocabulary: Vocabulary, length: int, keep: Side = "right") -> list[str]:
-    """The tokens that a model reads of a text: `length` at most, and one at least: U+FFFD, which no vocabulary holds.
+    """The tokens of a text that a model reads: at most `length`; U+FFFD, an unknown token, for a text without tokens.
 
     Args:
         text: A text.
-        vocabulary: What a token is.
-        length: How many tokens of a longer text are kept.
-        keep: Which end of a longer text: of a review the `right` one matters more.
+        vocabulary: Vocabulary that splits the text.
+        length: Number of tokens kept of a longer text.
+        keep: End of a longer text to keep; `right` by default, since the end of a review matters more.
     """
     return ends(vocabulary.split(text) or [UNREADABLE], length, keep)
 
 
 def to_ids(texts: Iterable[str], vocabulary: Vocabulary, length: int, keep: Side = "right") -> list[np.ndarray]:
-    """The ids of each text as `as_read` cuts it, int32 `[tokens]`."""
+    """The ids of the tokens that `as_read` gives for each text, int32 `[tokens]`."""
     nothing = np.array([vocabulary.unknown], np.int32)
     rows = (ends(vocabulary.encode(text), length, keep) for text in texts)
     return [row if len(row) else nothing for row in rows]

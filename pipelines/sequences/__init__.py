@@ -1,1 +1,1 @@
-"""What tasks on sequences share."""
+"""The code that tasks on sequences share."""

@@ -1,11 +1,11 @@
-"""How well sentences agree with their references (BLEU, CIDEr-D, ROUGE-L), and how varied they are.
+"""Agreement of sentences with their references (BLEU, CIDEr-D, ROUGE-L), and diversity of sentences.
 
-A sentence is a list of tokens: words in lower case without punctuation, as captions are scored. There are `n`
+A sentence is a list of tokens; captions are scored as words in lower case without punctuation. There are `n`
 candidates; each has one reference or more. An empty candidate agrees with nothing.
 
-The numbers equal those that pycocoevalcap computes from the same tokens, down to its constants; CIDEr is CIDEr-D times
-10, as there. Translations are scored by sacreBLEU instead, see `translation_scores`. METEOR is left out: it needs Java,
-and word lists and tables of paraphrases that can't be shipped.
+The scores equal the results of pycocoevalcap for the same tokens, down to its constants, including the factor 10 of
+CIDEr-D. For translations use sacreBLEU instead, see `translation_scores`. METEOR is missing: it needs Java, and word
+lists and tables of paraphrases that can't be shipped.
 
 Sources: Papineni, Roukos, Ward, Zhu, BLEU: a Method for Automatic Evaluation of Machine Translation, ACL 2002;
 Vedantam, Zitnick, Parikh, CIDEr: Consensus-based Image Description Evaluation, 2015, arXiv 1411.5726; Lin, ROUGE: A
@@ -33,15 +33,15 @@ ORDERS = 4  # n-grams have one to four tokens
 TINY, SMALL = 1e-15, 1e-9  # BLEU adds them to its numerators and denominators, so that 0 / 0 is nearly 0
 SIGMA = 6.0  # tokens: the standard deviation of CIDEr-D's Gaussian over the difference in length
 SCALE = 10.0  # CIDEr-D ranges from 0 to it
-BETA = 1.2  # how much recall weighs against precision in ROUGE-L
+BETA = 1.2  # weight of recall against precision in ROUGE-L
 
 
 def scores(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> dict[str, float]:
-    """All scores of a corpus: those of `agreement` and of `diversity`.
+    """All scores of a corpus, from `agreement` and `diversity`.
 
     Raises:
         DataError: If there is no candidate, or one has no reference.
-        ValueError: If candidates and references are not equally many.
+        ValueError: If the numbers of candidates and references differ.
     """
     return agreement(candidates, references) | diversity(candidates)
 
@@ -51,7 +51,7 @@ def agreement(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens
 
     Raises:
         DataError: If there is no candidate, or one has no reference.
-        ValueError: If candidates and references are not equally many.
+        ValueError: If the numbers of candidates and references differ.
     """
     return _summary(*_by_candidate(candidates, references))
 
@@ -59,11 +59,11 @@ def agreement(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens
 def bleu(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> tuple[float, float, float, float]:
     """BLEU-1 to BLEU-4 of the corpus, each 0 to 1.
 
-    The brevity penalty takes, for each candidate, its reference of the closest length.
+    The brevity penalty uses the reference of the closest length for each candidate.
 
     Raises:
         DataError: If there is no candidate, or one has no reference.
-        ValueError: If candidates and references are not equally many.
+        ValueError: If the numbers of candidates and references differ.
 
     Example:
 
@@ -74,7 +74,7 @@ def bleu(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -
 
 
 def bleu_statistics(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> np.ndarray:
-    """What BLEU counts in each candidate; the sum over candidates is what it counts in the corpus.
+    """The counts that BLEU needs from each candidate; their sum gives the counts of the corpus.
 
     Returns:
         `[n, 10]` int64. The columns hold the length of the candidate, the length of its reference of the closest length
@@ -83,7 +83,7 @@ def bleu_statistics(candidates: Sequence[Tokens], references: Sequence[Sequence[
 
     Raises:
         DataError: If there is no candidate, or one has no reference.
-        ValueError: If candidates and references are not equally many.
+        ValueError: If the numbers of candidates and references differ.
     """
     owner = _owners(candidates, references)
     length = np.array([len(candidate) for candidate in candidates])
@@ -104,7 +104,7 @@ def bleu_statistics(candidates: Sequence[Tokens], references: Sequence[Sequence[
 
 
 def bleu_of(statistics: np.ndarray) -> np.ndarray:
-    """BLEU-1 to BLEU-4, `[..., 4]`, from the counts of `bleu_statistics`, `[..., 10]`: from its rows or their sum."""
+    """BLEU-1 to BLEU-4, `[..., 4]`, from the counts of `bleu_statistics`, `[..., 10]`: its rows or their sum."""
     length, closest = statistics[..., :1], statistics[..., 1:2]
     possible, matches = statistics[..., 2 : 2 + ORDERS], statistics[..., 2 + ORDERS :]
     precisions = ((matches + TINY) / (possible + SMALL)).cumprod(-1) ** (1 / np.arange(1, ORDERS + 1))
@@ -113,20 +113,20 @@ def bleu_of(statistics: np.ndarray) -> np.ndarray:
 
 
 def cider_d(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> np.ndarray:
-    """CIDEr-D of each candidate, 0 to 10: its agreement with its references in the n-grams that few examples share.
+    """CIDEr-D of each candidate, 0 to 10: agreement with its references in the n-grams that few examples share.
 
-    An n-gram weighs its count times log(n / df), where df is how many candidates have a reference with it (at least 1).
-    The scores therefore depend on the whole corpus, and a corpus of one candidate scores 0. For each order, the
-    similarity to a reference is the cosine of the two vectors of weights; in the dot product, the candidate's weights
-    are clipped to the reference's. A factor exp(-d^2 / (2 * 6^2)) penalizes a difference of d tokens in length. The
-    score is 10 times the mean over orders and references.
+    The weight of an n-gram is its count times log(n / df), where df is the number of candidates that have a reference
+    with the n-gram (at least 1). The scores therefore depend on the whole corpus, and a corpus of one candidate scores
+    0. For each order, the similarity to a reference is the cosine of the two vectors of weights; in the dot product,
+    the candidate's weights are clipped to the reference's. A factor exp(-d^2 / (2 * 6^2)) penalizes a difference of d
+    tokens in length. The score is 10 times the mean over orders and references.
 
     Returns:
         `[n]` float64; the score of the corpus is the mean.
 
     Raises:
         DataError: If there is no candidate, or one has no reference.
-        ValueError: If candidates and references are not equally many.
+        ValueError: If the numbers of candidates and references differ.
     """
     owner, n = _owners(candidates, references), len(candidates)
     similarity = np.zeros(len(owner))
@@ -148,14 +148,14 @@ def cider_d(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
 def rouge_l(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> np.ndarray:
     """ROUGE-L of each candidate, 0 to 1: the F score, beta 1.2, of the longest common subsequence.
 
-    Precision and recall each take their highest value over the references, not always from the same one.
+    Precision and recall each take their highest value over the references, possibly from different ones.
 
     Returns:
         `[n]` float64; the score of the corpus is the mean.
 
     Raises:
         DataError: If there is no candidate, or one has no reference.
-        ValueError: If candidates and references are not equally many.
+        ValueError: If the numbers of candidates and references differ.
 
     Example:
 
@@ -168,11 +168,11 @@ def rouge_l(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
 
 
 def diversity(candidates: Sequence[Tokens]) -> dict[str, float]:
-    """How varied sentences are.
+    """The diversity of sentences.
 
     Returns:
-        `distinct_captions`, the number of different sentences as a share of all, and `vocabulary_used`, the number of
-        different tokens.
+        `distinct_captions`, the share of different sentences among all, and `vocabulary_used`, the number of different
+        tokens.
 
     Raises:
         DataError: If there is no candidate.
@@ -196,12 +196,12 @@ def intervals(
 ) -> dict[str, list[float]]:
     """95% intervals of the scores of `agreement`, by the percentile bootstrap over candidates.
 
-    The document frequencies of CIDEr-D stay those of the whole corpus: a drawn candidate keeps the score it has there.
+    CIDEr-D keeps the document frequencies of the whole corpus: a drawn candidate keeps its score from the full corpus.
 
     Args:
         candidates: `n` sentences.
         references: The references of each candidate.
-        resamples: How many times `n` candidates are drawn with replacement.
+        resamples: Number of times that `n` candidates are drawn with replacement.
         seed: Seed of the draws.
 
     Returns:
@@ -209,7 +209,7 @@ def intervals(
 
     Raises:
         DataError: If there is no candidate, or one has no reference.
-        ValueError: If candidates and references are not equally many.
+        ValueError: If the numbers of candidates and references differ.
     """
     return statistics.intervals(_summary, *_by_candidate(candidates, references), resamples, seed)
 
@@ -217,23 +217,23 @@ def intervals(
 def paired(
     of_model: np.ndarray, of_baseline: np.ndarray, resamples: int, seed: int = 0
 ) -> dict[str, float | list[float]]:
-    """Tests whether a model scores higher than a baseline on the same examples by more than chance.
+    """Tests whether the scores of a model and of a baseline on the same examples differ by more than chance.
 
-    It is a permutation test: if both are equally good, each difference is as likely to have the other sign. The p value
-    is the share of random signs that bring the mean difference at least as far from 0 as the one found, which counts as
-    one of the draws.
+    This is a permutation test: if both are equally good, each difference is as likely to have the opposite sign. The
+    p-value is the share of random sign draws whose mean difference lies at least as far from 0 as the observed one; the
+    observed difference counts as one of the draws.
 
     Sources: Fisher, The Design of Experiments, 1935; Phipson, Smyth, Permutation P-values Should Never Be Zero, 2010.
 
     Args:
         of_model: The model's score for each example, such as CIDEr-D, `[n]`.
         of_baseline: The baseline's scores, `[n]`.
-        resamples: How many times `n` examples, and `n` signs, are drawn.
+        resamples: Number of times that `n` examples, and `n` signs, are drawn.
         seed: Seed of the draws.
 
     Returns:
         `difference`, the mean of model minus baseline; `interval`, its 95% interval by the percentile bootstrap over
-        examples (empty without resamples); and `p_value`, two-sided (absent without resamples).
+        examples (empty without resamples); and `p_value`, two-sided (missing without resamples).
 
     Raises:
         ValueError: If the scores are not two arrays `[n]` of the same length, or are empty.
@@ -264,23 +264,23 @@ def paired(
 def _by_candidate(
     candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The counts of BLEU, `[n, 10]`, and the scores CIDEr-D and ROUGE-L, `[n, 2]`, of each candidate."""
+    """The BLEU counts, `[n, 10]`, and the CIDEr-D and ROUGE-L scores, `[n, 2]`, of each candidate."""
     means = np.stack([cider_d(candidates, references), rouge_l(candidates, references)], axis=1)
     return bleu_statistics(candidates, references), means
 
 
 def _summary(statistics: np.ndarray, by_candidate: np.ndarray) -> dict[str, float]:
-    """The scores of the corpus from what `_by_candidate` returns."""
+    """The scores of the corpus from the result of `_by_candidate`."""
     of_corpus = bleu_of(statistics.sum(0)).tolist()
     cider, rouge = by_candidate.mean(0).tolist()
     return {f"bleu_{order}": score for order, score in enumerate(of_corpus, 1)} | {"cider_d": cider, "rouge_l": rouge}
 
 
 def _owners(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> np.ndarray:
-    """Checks that every candidate has a reference, and tells which candidate each reference belongs to.
+    """Checks that every candidate has a reference, and returns the candidate of each reference.
 
     Returns:
-        `[references]`, for the references of all candidates in turn.
+        Row numbers of candidates, `[references]`, for the references of all candidates in turn.
     """
     if len(candidates) != len(references):
         raise ValueError(f"{len(candidates)} candidates and references of {len(references)} examples must be as many.")
@@ -294,11 +294,11 @@ def _owners(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
 
 
 def _counts(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> list[tuple[csr_array, csr_array]]:
-    """How often each n-gram of one to four tokens occurs in each candidate and in each reference.
+    """Counts each n-gram of one to four tokens in each candidate and in each reference.
 
     Returns:
         For each order the counts of the candidates, `[n, n-grams]` int64, and of all references in turn,
-        `[references, n-grams]`; their columns stand for the same n-grams.
+        `[references, n-grams]`; both have the same columns.
     """
     from scipy.sparse import csr_array
 
@@ -324,7 +324,7 @@ def _scaled(matrix: csr_array, weight: np.ndarray) -> csr_array:
 
 
 def _norms(matrix: csr_array) -> np.ndarray:
-    """The Euclidean length of each row."""
+    """The Euclidean norm of each row."""
     return np.sqrt(matrix.multiply(matrix).sum(1))
 
 

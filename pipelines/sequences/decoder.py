@@ -1,8 +1,8 @@
-"""Decoders of tokens: what a search asks of one, and how one reads a whole sequence in training.
+"""Decoders of tokens: the interface for a search, and the loop over whole sequences in training.
 
-A search takes one step after another, since each token depends on the one before. In training all tokens are given
-(teacher forcing: Williams and Zipser 1989), and time is the ordinary loop of a recurrent layer: a decoder without
-attention runs the recurrent layer of its cell, one whose inputs depend on its last output runs `over_time`.
+A search runs step by step, since each token depends on the previous one. In training all tokens are known (teacher
+forcing: Williams and Zipser 1989), and a recurrent layer loops over time: a decoder without attention runs the
+recurrent layer of its cell, and a decoder whose inputs depend on its last output runs `over_time`.
 """
 
 from __future__ import annotations
@@ -19,21 +19,22 @@ Step: TypeAlias = Callable[[Tensor, list[Tensor]], tuple[list[Tensor], list[Tens
 
 
 class Decoder(Protocol):
-    """A network that scores the next token, given a state that sums up all tokens before.
+    """A network that scores the next token from a state that summarises all previous tokens.
 
-    A Keras layer that keeps its weights with it; `search.SequenceSearch` and the exported files stand on these two
-    methods alone. Rows are sequences that are decoded at once.
+    A decoder is a Keras layer with its own weights; `search.SequenceSearch` and the exported files need only these two
+    methods. Rows are sequences that are decoded together.
     """
 
     def begin(self, inputs: Any) -> tuple[list[Tensor], list[Tensor]]:
-        """What is known before the first token.
+        """States and memory before the first token.
 
         Args:
-            inputs: What is decoded, such as the output of an encoder: a tensor `[rows, ...]`, or a structure of them.
+            inputs: Input of the decoder, such as the output of an encoder: a tensor `[rows, ...]`, or a structure of
+                tensors.
 
         Returns:
-            Tuple `(states, memory)` of lists of tensors `[rows, ...]`. States change from token to token; the memory,
-            such as what is attended to, stays, and may be empty.
+            Tuple `(states, memory)` of lists of tensors `[rows, ...]`. The states change from token to token; the
+            memory, such as the input of an attention, stays constant and may be empty.
         """
 
     def step(self, tokens: Tensor, states: list[Tensor], memory: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
@@ -41,25 +42,25 @@ class Decoder(Protocol):
 
         Args:
             tokens: The last token of each row, int32 `[rows]`.
-            states: As `begin` or the step before gave them.
-            memory: As `begin` gave it.
+            states: The states from `begin` or from the previous step.
+            memory: The memory from `begin`.
 
         Returns:
-            Tuple `(logits, states)`: logits of the next token, float32 `[rows, vocabulary]`, and the new states, whose
-            shapes and dtypes are those of the states before.
+            Tuple `(logits, states)`: logits of the next token, float32 `[rows, vocabulary]`, and the new states, with
+            the shapes and dtypes of the old ones.
         """
 
 
 def over_time(
     step: Step, sequences: Tensor, states: list[Tensor], sizes: Sequence[int]
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """Runs a step over time in the loop of `keras.layers.RNN`, whose graph does not grow with the time.
+    """Runs a step over time in the loop of `keras.layers.RNN`, whose graph does not grow with the number of time steps.
 
     Args:
-        step: From `x [rows, features]` and states to `(outputs, states)`, both lists of tensors `[rows, size]`. It may
-            use other tensors, such as a memory, which are the same at every time step.
-        sequences: `[rows, time, features]`; their dtype is that of the loop.
-        states: Those before the first time step, `[rows, size]`.
+        step: Maps `x [rows, features]` and states to `(outputs, states)`, both lists of tensors `[rows, size]`. It may
+            use further tensors, such as a memory, which stay the same at every time step.
+        sequences: `[rows, time, features]`; the loop runs in their dtype.
+        states: States before the first time step, `[rows, size]`.
         sizes: Sizes of the outputs.
 
     Returns:
@@ -84,13 +85,13 @@ def over_time(
 
 
 class _Cell:
-    """A function of one time step as `keras.layers.RNN` takes it; the weights stay with the layer that gave it."""
+    """A function of one time step as a cell for `keras.layers.RNN`; the layer that defines it keeps the weights."""
 
     def __init__(self, step: Step, state_size: list[int], output_size: int, dtype: str) -> None:
         self.of_step, self.state_size, self.output_size, self.compute_dtype = step, state_size, output_size, dtype
 
     def call(self, x: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """One time step, its outputs side by side."""
+        """Runs one time step and concatenates its outputs."""
         outputs, states = self.of_step(x, list(states))
         return ops.concatenate(outputs, axis=-1), states
 

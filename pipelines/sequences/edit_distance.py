@@ -1,10 +1,10 @@
-"""How many edits turn one sequence into another, and the error rates that count them: of words, characters, tokens.
+"""Edit distances between sequences, and error rates based on them: of words, characters and tokens.
 
 An edit substitutes, inserts or deletes one token. A sequence is a list of tokens, ids or labels (anything hashable), or
 a string, whose tokens are its characters (Unicode code points).
 
-The rates are those of jiwer 4 where words are separated by spaces. They may exceed 1: a hypothesis can have more wrong
-words than the reference has words.
+The rates equal the results of jiwer 4 where words are separated by spaces. They may exceed 1: a hypothesis can have
+more wrong words than the reference has words.
 
 Sources: Levenshtein, Binary Codes Capable of Correcting Deletions, Insertions, and Reversals, 1966; Wagner, Fischer,
 The String-to-String Correction Problem, JACM 1974; Morris, Maier, Green, From WER and RIL to MER and WIL, Interspeech
@@ -21,7 +21,7 @@ from ..core.errors import DataError
 
 
 def edit_distance(one: Sequence[Hashable], other: Sequence[Hashable]) -> int:
-    """The fewest edits that turn one sequence into the other.
+    """The smallest number of edits that turn one sequence into the other.
 
     Example:
 
@@ -35,11 +35,11 @@ def edit_distance(one: Sequence[Hashable], other: Sequence[Hashable]) -> int:
 
 
 def edit_counts(hypothesis: Sequence[Hashable], reference: Sequence[Hashable]) -> dict[str, int]:
-    """What the tokens of a hypothesis are, aligned with its reference by the fewest edits.
+    """Counts hits and edits in the alignment of a hypothesis with its reference that needs the fewest edits.
 
-    Several alignments may have as few edits. The one counted has the most hits, that is the fewest substitutions; it
-    makes the four numbers unique. jiwer counts another of these alignments, so its numbers may differ; the sum of its
-    substitutions, insertions and deletions does not.
+    Several alignments may need equally few edits. The counted alignment has the most hits, that is the fewest
+    substitutions, which makes the four numbers unique. jiwer counts another of these alignments, so its numbers may
+    differ; the sum of its substitutions, insertions and deletions does not.
 
     Returns:
         `hits`, `substitutions`, `insertions` (tokens that only the hypothesis has) and `deletions` (tokens that only
@@ -51,7 +51,7 @@ def edit_counts(hypothesis: Sequence[Hashable], reference: Sequence[Hashable]) -
     {'hits': 3, 'substitutions': 1, 'insertions': 0, 'deletions': 1}
     """
     edits, substitutions = _fewest(hypothesis, reference)
-    lacking = len(reference) - len(hypothesis)  # deletions less insertions
+    lacking = len(reference) - len(hypothesis)  # deletions minus insertions
     deletions = (edits - substitutions + lacking) // 2
     return {
         "hits": len(reference) - substitutions - deletions,
@@ -62,15 +62,15 @@ def edit_counts(hypothesis: Sequence[Hashable], reference: Sequence[Hashable]) -
 
 
 def error_rate(hypotheses: Sequence[Sequence[Hashable]], references: Sequence[Sequence[Hashable]]) -> float:
-    """Edits in the whole corpus as a share of the tokens of its references.
+    """The number of edits in the whole corpus, divided by the number of tokens in its references.
 
     Args:
         hypotheses: The tokens of each hypothesis.
         references: The tokens of each reference.
 
     Raises:
-        DataError: If the references hold no token.
-        ValueError: If hypotheses and references are not equally many.
+        DataError: If the references contain no token.
+        ValueError: If the numbers of hypotheses and references differ.
 
     Example:
 
@@ -88,17 +88,17 @@ def error_rate(hypotheses: Sequence[Sequence[Hashable]], references: Sequence[Se
 def word_error_rate(hypotheses: Sequence[str], references: Sequence[str]) -> float:
     """Word error rate of a corpus: the `error_rate` of its words.
 
-    Any white space separates words, as `str.split` does it (spaces, tabs, line ends, no-break spaces). Case and
-    punctuation count: normalize both sides first if they should not. jiwer separates words at spaces alone: it
-    takes `"a\\tb"` as one word, this function as two.
+    Any white space separates words, as in `str.split` (spaces, tabs, line ends, no-break spaces). Case and punctuation
+    count: normalize both sides first if they should not. jiwer separates words only at spaces: it reads `"a\\tb"` as
+    one word, this function as two.
 
     Args:
         hypotheses: The recognized texts.
-        references: The right text of each.
+        references: The correct text for each.
 
     Raises:
-        DataError: If the references hold no word.
-        ValueError: If hypotheses and references are not equally many.
+        DataError: If the references contain no word.
+        ValueError: If the numbers of hypotheses and references differ.
 
     Example:
 
@@ -111,15 +111,15 @@ def word_error_rate(hypotheses: Sequence[str], references: Sequence[str]) -> flo
 def character_error_rate(hypotheses: Sequence[str], references: Sequence[str]) -> float:
     """Character error rate of a corpus: the `error_rate` of its characters.
 
-    White space at both ends of a text does not count. Within a text every white space is a character, as in jiwer.
+    White space at both ends of a text does not count. Inside a text every white space is a character, as in jiwer.
 
     Args:
         hypotheses: The recognized texts.
-        references: The right text of each.
+        references: The correct text for each.
 
     Raises:
-        DataError: If the references hold no character.
-        ValueError: If hypotheses and references are not equally many.
+        DataError: If the references contain no character.
+        ValueError: If the numbers of hypotheses and references differ.
 
     Example:
 
@@ -130,10 +130,10 @@ def character_error_rate(hypotheses: Sequence[str], references: Sequence[str]) -
 
 
 def _fewest(one: Sequence[Hashable], other: Sequence[Hashable]) -> tuple[int, int]:
-    """The fewest edits, and the fewest substitutions among alignments with as few edits.
+    """The smallest number of edits, and the smallest number of substitutions among alignments with so few edits.
 
-    Wagner and Fischer's table, one row of it at a time, whose cells hold `edits * edit + substitutions`. `edit` exceeds
-    any number of substitutions, so the least cost has the fewest edits, and among these the fewest substitutions.
+    Computes Wagner and Fischer's table row by row; its cells hold `edits * edit + substitutions`. `edit` exceeds any
+    number of substitutions, so the lowest cost has the fewest edits, and among these the fewest substitutions.
     """
     number: dict[Hashable, int] = {}
     rows, columns = (
@@ -146,6 +146,6 @@ def _fewest(one: Sequence[Hashable], other: Sequence[Hashable]) -> tuple[int, in
     for token in rows:
         below = cost + edit
         np.minimum(below[1:], cost[:-1] + (columns != token) * (edit + 1), out=below[1:])
-        cost = np.minimum.accumulate(below - along) + along  # the cheapest way along the row
+        cost = np.minimum.accumulate(below - along) + along  # the cheapest path along the row
     edits, substitutions = divmod(int(cost[-1]), edit)
     return edits, substitutions

@@ -1,4 +1,4 @@
-"""Examples whose inputs, and labels, are sequences."""
+"""Splits of examples whose inputs, and possibly labels, are sequences."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 TOGETHER = 256
-"""Texts that are preprocessed together."""
+"""Number of texts that are preprocessed together."""
 
 
 @dataclass(frozen=True)
 class Sequences:
-    """A split in memory. What has unequal lengths is an array of arrays `[time, ...]`; a batch pads it with zeros.
+    """A split in memory; an array of arrays `[time, ...]` holds sequences of unequal length, which a batch pads with 0.
 
-    Labels of unequal length, one for each token, come with weights `[batch, time]`: 1 for a token, 0 for padding, so
-    that losses, and metrics that `compile` is given as `weighted_metrics`, leave out what is padded.
+    Labels of unequal length, one per token, come with weights `[batch, time]`: 1 for a token, 0 for padding. With these
+    weights losses, and metrics in the `weighted_metrics` of `compile`, ignore the padding.
 
     Attributes:
-        inputs: An array, or arrays by name; of translation, say, a source and a target, each with its own lengths.
+        inputs: An array, or named arrays, such as the source and the target of a translation, each with its own
+            lengths.
         labels: `[n, ...]`, or an array of arrays.
-        order: In which the training goes through them.
+        order: Order in which the training visits the examples.
     """
 
     inputs: np.ndarray | dict[str, np.ndarray]
@@ -43,7 +44,7 @@ class Sequences:
         return Sequences(_each(lambda values: values[rows], self.inputs), self.labels[rows], self.order)
 
     def reader(self) -> Callable[[tf.Tensor], tuple]:
-        """Gathers rows and pads them: inputs, labels and, where these are padded too, their weights."""
+        """A function that gathers rows and pads them: inputs, labels and, if the labels are padded, their weights."""
         import tensorflow as tf
 
         inputs, labels = _each(as_tensor, self.inputs), as_tensor(self.labels)
@@ -61,14 +62,14 @@ class Sequences:
         return read
 
     def lengths(self) -> np.ndarray | None:
-        """Time steps of each example, `[n]`; `[n, several]` if its parts differ; None if all have the same."""
+        """Number of time steps of each example, `[n]`, or `[n, parts]` if its parts differ; None if all are equal."""
         parts = [*(self.inputs.values() if isinstance(self.inputs, dict) else [self.inputs]), self.labels]
         columns = [np.array([len(row) for row in part]) for part in parts if part.dtype == object]
         different = [c for place, c in enumerate(columns) if not any((c == other).all() for other in columns[:place])]
         return different[0] if len(different) == 1 else np.stack(different, axis=1) if different else None
 
     def preprocessed(self, preprocessor: keras.Model) -> Sequences:
-        """They are what the trained part takes."""
+        """The split itself, which the trained part takes as it is."""
         return self
 
 
@@ -87,17 +88,17 @@ class Texts:
         return Texts(self.inputs[rows], self.labels[rows], self.order)
 
     def reader(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-        """Gathers rows."""
+        """A function that gathers rows."""
         import tensorflow as tf
 
         texts, labels = tf.constant(self.inputs.tolist()), tf.constant(self.labels)
         return lambda rows: (tf.gather(texts, rows), tf.gather(labels, rows))
 
     def lengths(self) -> None:
-        """A raw text is one string."""
+        """None: a raw text is one string."""
 
     def preprocessed(self, preprocessor: keras.Model) -> Sequences:
-        """Texts as ids, without the zeros at their ends."""
+        """The texts as sequences of ids, without the zeros at their ends."""
         import tensorflow as tf
 
         rows: list[np.ndarray] = []
@@ -108,5 +109,5 @@ class Texts:
 
 
 def _each(change: Callable[[Any], Any], values: Any) -> Any:
-    """What becomes of an array, or of each of several ones."""
+    """Applies a change to an array, or to each of several named arrays."""
     return {name: change(each) for name, each in values.items()} if isinstance(values, dict) else change(values)

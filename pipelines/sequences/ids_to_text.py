@@ -1,4 +1,4 @@
-"""Ids as texts, in operations that go into a SavedModel that answers in words."""
+"""Converts ids to texts with TensorFlow operations, for a SavedModel that answers in words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..runtime.vocabulary import Vocabulary
 
 
 def ids_to_text(vocabulary: Vocabulary) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A function from ids `[..., time]` to strings `[...]`, as `Vocabulary.decode` joins them.
+    """A function that maps ids `[..., time]` to strings `[...]`, joined as in `Vocabulary.decode`.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Sequences of unequal length, and tensors that hold them."""
+"""Arrays and tensors for sequences of unequal length."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 FINE, COARSE, LONG = 8, 64, 32
-"""Sequences are padded to a multiple of FINE steps, and those of more than LONG steps to one of COARSE."""
+"""Time steps: sequences of up to LONG steps are padded to a multiple of FINE, longer ones to a multiple of COARSE."""
 
 
 def as_objects(rows: list) -> np.ndarray:
-    """Rows of unequal length as an array of objects, whatever their lengths."""
+    """Rows as an array of objects, whether their lengths are equal or not."""
     array = np.empty(len(rows), object)
     array[:] = rows
     return array
 
 
 def as_tensor(values: np.ndarray) -> tf.Tensor | tf.RaggedTensor:
-    """An array as a tensor, an array of arrays as a ragged one."""
+    """Converts an array to a tensor, and an array of arrays to a ragged tensor."""
     import tensorflow as tf
 
     if values.dtype != object:
@@ -30,9 +30,9 @@ def as_tensor(values: np.ndarray) -> tf.Tensor | tf.RaggedTensor:
 
 
 def padded(rows: tf.RaggedTensor) -> tf.Tensor:
-    """Sequences `[batch, (time), ...]` as one tensor, with zeros at the end, of one of few lengths.
+    """Pads sequences `[batch, (time), ...]` with zeros at the end to a tensor of one of few lengths.
 
-    A compiled layer is compiled anew for each length that it meets.
+    The lengths are few because a compiled layer is compiled again for each new length.
     """
     import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""Searches for sequences of tokens with any decoder: greedy, by a beam, by consensus, by drawing; in one graph."""
+"""Searches for token sequences with any decoder, in one graph: greedy, beam, consensus and sampling."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from .decoder import Decoder, Tensor
 
 @dataclass(frozen=True)
 class Search:
-    """How sequences are searched for: greedily (width 1), by a beam, or, with a temperature, by drawing tokens.
+    """Settings of a search: greedy (width 1), beam search, or, with a temperature, sampling of tokens.
 
-    The loops are `export.decoding`'s, which says what each argument does.
+    `export.decoding` implements the loops and documents each argument.
     """
 
     width: int = 1
@@ -35,19 +35,19 @@ class SequenceSearch(keras.layers.Layer):
 
     Args:
         decoder: A built layer that is a `Decoder`.
-        length: The most tokens of a sequence.
-        search: How to search; what `Search` takes.
+        length: Largest number of tokens in a sequence.
+        search: The arguments of `Search`.
         start: The token before the first one.
-        end: The token after the last one, which also fills a sequence up.
-        forbidden: Tokens that no sequence may hold, such as that of unknown words.
+        end: The token after the last one, which also pads a sequence.
+        forbidden: Tokens that no sequence may contain, such as the token of unknown words.
 
     Call arguments:
-        inputs: What `Decoder.begin` takes, `[batch, ...]`.
+        inputs: The input of `Decoder.begin`, `[batch, ...]`.
 
     Returns:
-        Dict of `tokens`, int32 `[batch, width, length]`, and `scores`, float32 `[batch, width]`: the logarithms of
-        their probabilities (forbidden tokens have none) after the length penalty, or how well they agree with each
-        other, the best first; without the axis of the width if that is 1.
+        Dict of `tokens`, int32 `[batch, width, length]`, and `scores`, float32 `[batch, width]`, with the best sequence
+        first. A score is the log probability after the length penalty (forbidden tokens have probability 0), or the
+        agreement with the other sequences. A width of 1 drops the axis of the width.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class SequenceSearch(keras.layers.Layer):
         self.start, self.end, self.forbidden = start, end, tuple(forbidden)
 
     def call(self, inputs: Any) -> dict[str, Tensor]:
-        """Searches, until every sequence has ended."""
+        """Searches until every sequence has ended."""
         search = self.search
         states, memory = self.decoder.begin(inputs)
         if search.width > 1:
@@ -86,13 +86,13 @@ class SequenceSearch(keras.layers.Layer):
         return {"tokens": tokens, "scores": scores}
 
     def step(self, tokens: Tensor, states: list[Tensor], memory: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """`Decoder.step` with the forbidden tokens impossible."""
+        """`Decoder.step`, with the forbidden tokens made impossible."""
         logits, states = self.decoder.step(tokens, states, memory)
         barred = np.isin(np.arange(logits.shape[-1]), self.forbidden)
         return logits + decoding.IMPOSSIBLE * barred.astype("float32"), states
 
     def compute_output_spec(self, inputs: Any) -> dict[str, keras.KerasTensor]:
-        """Shapes of the two outputs."""
+        """Shapes and dtypes of the two outputs."""
         rows = keras.tree.flatten(inputs)[0].shape[0]
         beams = (rows, self.search.width) if self.search.width > 1 else (rows,)
         tokens = keras.KerasTensor((*beams, self.length), "int32")
@@ -106,21 +106,21 @@ class SequenceSearch(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> SequenceSearch:
-        """The layer, with a decoder whose weights are still to be read."""
+        """The layer, with a decoder whose weights are not loaded yet."""
         return cls(**config | {"decoder": keras.saving.deserialize_keras_object(config["decoder"])})
 
 
 def single_steps(search: SequenceSearch, inputs: Any, encoded: Any) -> tuple[keras.Model, keras.Model]:
-    """A search as the two models that `export.export_decoder` takes.
+    """Splits a search into the two models that `export.export_decoder` takes.
 
     Args:
-        search: A search that was called, for its decoder and its forbidden tokens.
-        inputs: Those of the encoder, as `keras.Model` takes them.
-        encoded: What the search takes, from those inputs.
+        search: A search that has been called, for its decoder and its forbidden tokens.
+        inputs: Inputs of the encoder, as `keras.Model` takes them.
+        encoded: Input of the search, computed from `inputs`.
 
     Returns:
-        Tuple `(encode, step)`: from the inputs to the states and the memory before the first token; and from the last
-        token, states and memory to the logits of the next one and the new states.
+        Tuple `(encode, step)`. `encode` maps the inputs to the states and the memory before the first token; `step`
+        maps the last token, the states and the memory to the logits of the next token and the new states.
     """
     states, memory = _Begin(search.decoder, name="begin")(encoded)
     encode = keras.Model(inputs, [*states, *memory], name="encode")

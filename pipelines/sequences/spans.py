@@ -1,13 +1,13 @@
-"""Labelled spans of a sequence, and how well predicted spans match the actual ones.
+"""Labelled spans of a sequence, and scores of predicted spans.
 
-A label is `O`, outside of any span, or a prefix and the kind of the span: `B-PER`. A prefix without a kind is a span of
+A label is `O`, outside any span, or a prefix and the kind of the span: `B-PER`. A prefix without a kind is a span of
 kind `_`. The prefixes of the two schemes:
 
 - `IOB2`: `B` begins a span, `I` continues it;
 - `IOBES`: `B` begins, `I` continues and `E` ends a span of several tokens; `S` is a span of one token.
 
-The reading is strict: only labels that follow their scheme make a span. `I` or `E` without the begin of the same kind
-in front of it makes none, nor does, in IOBES, a begin without its end. The numbers are those of seqeval 1.2 with
+The reading is strict: only labels that follow their scheme form a span. `I` or `E` without a preceding `B` of the same
+kind forms none, and neither does, in IOBES, a `B` without its `E`. The scores equal the results of seqeval 1.2 with
 `mode="strict"`.
 
 Sources: Tjong Kim Sang, Veenstra, Representing Text Chunks, EACL 1999, arXiv cs/9907006 (IOB2); Ratinov, Roth, Design
@@ -34,11 +34,11 @@ def spans(labels: Sequence[str], scheme: Scheme) -> list[Span]:
     """The spans of one sequence, in order.
 
     Args:
-        labels: One label a token.
+        labels: One label per token.
         scheme: `IOB2` or `IOBES`.
 
     Returns:
-        `(kind, start, end)` of each span: it holds the tokens from `start` up to, not including, `end`.
+        `(kind, start, end)` of each span, which contains the tokens from `start` up to, but not including, `end`.
 
     Raises:
         DataError: If a label has a prefix that the scheme does not have.
@@ -55,7 +55,7 @@ def spans(labels: Sequence[str], scheme: Scheme) -> list[Span]:
     begun: tuple[str, int] | None = None
     for place, (prefix, kind) in enumerate([*_parts(labels, scheme), ("O", "")]):
         if begun and (prefix not in "IE" or kind != begun[0]):
-            if scheme == "IOB2":  # has no label for the last token of a span
+            if scheme == "IOB2":  # the scheme has no label for the last token of a span
                 found.append((*begun, place))
             begun = None
         if prefix in "BS":
@@ -67,7 +67,7 @@ def spans(labels: Sequence[str], scheme: Scheme) -> list[Span]:
 
 
 def span_f1(predicted: Sequence[Sequence[str]], actual: Sequence[Sequence[str]], scheme: Scheme) -> dict[str, Any]:
-    """Precision, recall and F1 of predicted spans; a span is right if its kind, start and end are.
+    """Precision, recall and F1 of predicted spans; a span is correct if its kind, start and end are correct.
 
     Args:
         predicted: The predicted labels of each sequence.
@@ -75,12 +75,12 @@ def span_f1(predicted: Sequence[Sequence[str]], actual: Sequence[Sequence[str]],
         scheme: `IOB2` or `IOBES`.
 
     Returns:
-        `precision`, `recall` and `f1` over all spans (micro average; 0 where undefined), `support` (how many actual
-        spans there are), and `by_kind`, the same four for each kind that occurs.
+        `precision`, `recall` and `f1` over all spans (micro average; 0 where undefined), `support` (the number of
+        actual spans), and `by_kind`, the same four for each kind that occurs.
 
     Raises:
         DataError: If a label has a prefix that the scheme does not have.
-        ValueError: If the scheme is unknown, or the sequences, or the labels of one, are not equally many.
+        ValueError: If the scheme is unknown, or the numbers of sequences, or of labels in a sequence, differ.
 
     Example:
 
@@ -116,7 +116,7 @@ def _parts(labels: Sequence[str], scheme: Scheme) -> list[tuple[str, str]]:
 
 
 def _scores(right: int, named: int, support: int) -> dict[str, float]:
-    """The scores from the numbers of right, predicted and actual spans."""
+    """The scores from the numbers of correct, predicted and actual spans."""
     return {
         "precision": right / max(named, 1),
         "recall": right / max(support, 1),

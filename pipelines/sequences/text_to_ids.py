@@ -1,4 +1,4 @@
-"""The layer that turns raw texts into ids, as a part of the model: whoever loads the model gives it texts."""
+"""A layer that turns raw texts into ids, as part of the model, so that a loaded model takes texts."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from .wordpiece import piece_ids
 
 SPACES, SIGNS = r"[\p{Z}\p{Cc}\p{Cf}\s]+", r"([^\p{L}\p{M}\p{N}'\s])"
 AHEAD = {r"\x00": " ", "İ": "i\u0307", "Ì": "ì", "Í": "í", "Ĩ": "ĩ", "Į": "į"}
-"""Replaced before `tf.strings.lower` sees them, which ends a text at a NUL, and whose small letters are others where
-the process is set to Turkish or Lithuanian; so are those of I and J, which are made small as ASCII first."""
+"""Characters to replace before `tf.strings.lower`, which ends a text at a NUL and whose lower case of these letters
+differs in a Turkish or Lithuanian locale. I and J differ there too; an ASCII pass lowers them first."""
 
 
 @keras.saving.register_keras_serializable("keras_recurrent")
 class TextToIds(keras.layers.Layer):
     """Turns texts into ids of their tokens, as `runtime.vocabulary.to_ids` does, padded with zeros at the end.
 
-    The length of a batch is a multiple of 8 up to 32, and of 64 beyond, so that compiled layers meet few lengths.
+    The length of a batch is a multiple of 8 up to 32, and of 64 beyond, so that compiled layers see few lengths.
 
     Args:
-        vocabulary: What a token is, and its ids.
-        length: How many tokens of a longer text are kept.
-        keep: Which end of a longer text is kept.
+        vocabulary: Vocabulary that splits the texts and gives the ids.
+        length: Number of tokens kept of a longer text.
+        keep: End of a longer text to keep.
 
     Call arguments:
         texts: Strings of shape `(batch,)`, UTF-8.
 
     Returns:
-        int32 of shape `(batch, time)`, one token at least in each row.
+        int32 of shape `(batch, time)`, with at least one token in each row.
     """
 
     def __init__(self, vocabulary: Vocabulary, length: int = 400, keep: Side = "right", **kwargs: Any) -> None:
@@ -48,7 +48,7 @@ class TextToIds(keras.layers.Layer):
         return padded(rows[:, -self.length :] if self.keep == "right" else rows[:, : self.length])
 
     def _ids(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """The ids of each text, one at least."""
+        """The ids of each text, at least one."""
         match self.vocabulary.level:
             case "word":
                 found = words(texts)
@@ -64,7 +64,7 @@ class TextToIds(keras.layers.Layer):
                 return self._bytes(texts)
 
     def _bytes(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """The ids of the bytes of each text, and the unknown one for an empty text."""
+        """The ids of the bytes of each text, and the unknown id for an empty text."""
         first = len(self.vocabulary) - len(tokens.BYTES)
         found = tf.strings.bytes_split(texts)
         numbers = tf.reshape(tf.io.decode_raw(found.flat_values, tf.uint8), [-1])
@@ -91,17 +91,17 @@ class TextToIds(keras.layers.Layer):
 
 
 def words(texts: tf.Tensor) -> tf.RaggedTensor:
-    """The words of each text, as `runtime.tokens.words` finds them, or one that no vocabulary holds."""
+    """The words of each text, as in `runtime.tokens.words`; U+FFFD, an unknown token, for a text without words."""
     return tf.strings.split(tf.strings.regex_replace(_clean(texts), SIGNS, r" \1 "))
 
 
 def characters(texts: tf.Tensor) -> tf.RaggedTensor:
-    """The characters of each text, as `runtime.tokens.characters` finds them, or one that no vocabulary holds."""
+    """The characters of each text, as in `runtime.tokens.characters`; U+FFFD, an unknown token, for an empty text."""
     return tf.strings.unicode_split(_clean(texts), "UTF-8")
 
 
 def _clean(texts: tf.Tensor) -> tf.Tensor:
-    """Texts in lower case, any white space as one space, none empty."""
+    """Texts in lower case, with any run of white space as one space, and U+FFFD for an empty text."""
     clean = tf.strings.lower(texts)
     for letter, small in AHEAD.items():
         clean = tf.strings.regex_replace(clean, letter, small)

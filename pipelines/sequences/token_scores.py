@@ -1,7 +1,7 @@
-"""Scores of predicted tokens: accuracy, perplexity and bits a character.
+"""Scores of predicted tokens: accuracy, perplexity and bits per character.
 
 A sequence is a list of tokens, ids or labels: anything that compares with `==`. Sequences may differ in length, but a
-predicted sequence has as many tokens as the actual one.
+predicted sequence has as many tokens as its actual sequence.
 
 Sources: Jelinek, Mercer, Bahl, Baker, Perplexity: a Measure of the Difficulty of Speech Recognition Tasks, JASA 1977;
 Shannon, Prediction and Entropy of Printed English, 1951.
@@ -18,7 +18,7 @@ from ..core.errors import DataError
 
 
 def token_accuracy(predicted: Sequence[Sequence[Hashable]], actual: Sequence[Sequence[Hashable]]) -> float:
-    """Share of the tokens in all sequences that are predicted right, 0 to 1.
+    """Share of correctly predicted tokens in all sequences, 0 to 1.
 
     Every token counts the same, so a long sequence counts more than a short one.
 
@@ -28,7 +28,7 @@ def token_accuracy(predicted: Sequence[Sequence[Hashable]], actual: Sequence[Seq
 
     Raises:
         DataError: If there are no tokens.
-        ValueError: If the sequences, or the tokens of one, are not equally many.
+        ValueError: If the numbers of sequences, or of tokens in a sequence, differ.
 
     Example:
 
@@ -44,13 +44,13 @@ def token_accuracy(predicted: Sequence[Sequence[Hashable]], actual: Sequence[Seq
 
 
 def perplexity(nats: float, tokens: int) -> float:
-    """How many equally probable tokens would be as hard to predict: exp(nats / tokens), 1 or more.
+    """The number of equally probable tokens that would be as hard to predict: exp(nats / tokens), 1 or more.
 
     Compare it only between models that split the text into the same tokens; see `bits_per_character` for others.
 
     Args:
-        nats: Sum of the negative natural logarithms of the probabilities of the tokens.
-        tokens: How many tokens the sum covers.
+        nats: Sum of the negative natural logarithms of the tokens' probabilities.
+        tokens: Number of tokens in the sum.
 
     Returns:
         The perplexity; infinity where float64 overflows.
@@ -70,14 +70,14 @@ def perplexity(nats: float, tokens: int) -> float:
 
 
 def bits_per_character(nats: float, characters: int) -> float:
-    """Bits that a model spends on a character of the text: nats / (characters * ln 2).
+    """Number of bits that a model needs per character of the text: nats / (characters * ln 2).
 
-    The characters are those of the text, whatever the model's tokens are. Models with words, subwords, characters or
-    bytes as tokens therefore compare on the same text.
+    The count of characters does not depend on the model's tokens. Models with words, subwords, characters or bytes as
+    tokens are therefore comparable on the same text.
 
     Args:
-        nats: Sum of the negative natural logarithms of the probabilities of the tokens of the whole text.
-        characters: How many characters the text has.
+        nats: Sum of the negative natural logarithms of the probabilities of all tokens in the text.
+        characters: Number of characters in the text.
 
     Raises:
         DataError: If there are no characters.
@@ -96,7 +96,7 @@ def check_lengths(predicted: Sequence[Sequence[Hashable]], actual: Sequence[Sequ
     """Checks that there is one prediction for each token.
 
     Raises:
-        ValueError: If there is not; the message names the first sequence that differs.
+        ValueError: If the numbers differ; the message names the first sequence that differs.
     """
     if len(predicted) != len(actual):
         raise ValueError(f"There are {len(predicted)} predicted sequences for {len(actual)} actual ones.")

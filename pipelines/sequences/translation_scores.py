@@ -1,7 +1,7 @@
 """Scores of translations by sacreBLEU: corpus BLEU and chrF, each with the signature that a report must state.
 
-Hypotheses and references are plain text, detokenized: the scores tokenize by themselves, so that they compare with
-published ones. A hypothesis has one reference or more, as many as there are.
+Hypotheses and references are plain, detokenized text: sacreBLEU tokenizes them itself, so that the scores are
+comparable with published ones. A hypothesis has one reference or more, and their number may vary.
 
 Sources: Papineni, Roukos, Ward, Zhu, BLEU: a Method for Automatic Evaluation of Machine Translation, ACL 2002; Popović,
 chrF: Character n-gram F-score for Automatic MT Evaluation, WMT 2015; Popović, chrF++: Words Helping Character N-grams,
@@ -25,22 +25,22 @@ Tokenizer = Literal["13a", "intl", "zh", "char", "none"]
 def corpus_bleu(
     hypotheses: Sequence[str], references: Sequence[Sequence[str]], tokenize: Tokenizer = "13a"
 ) -> tuple[float, str]:
-    """BLEU-4 of a corpus, with case, and sacreBLEU's default smoothing (`exp`).
+    """BLEU-4 of a corpus, case-sensitive, with sacreBLEU's default smoothing (`exp`).
 
     Args:
         hypotheses: One translation for each source.
-        references: The right translations of each source.
-        tokenize: How sacreBLEU splits the text: `13a` for languages with spaces between words, as WMT does; `intl` the
-            same with the punctuation and symbols of all scripts; `zh` for Chinese; `char` into characters; `none` at
-            the spaces, for text that is already tokenized. The tokenizers that sacreBLEU would download, or that need
-            another package, are left out.
+        references: The reference translations of each source.
+        tokenize: Tokenizer of sacreBLEU: `13a` for languages with spaces between words, as in WMT; `intl`, the same
+            with the punctuation and symbols of all scripts; `zh` for Chinese; `char` for characters; `none` for text
+            that is already tokenized, split at spaces. Tokenizers that sacreBLEU would download, or that need another
+            package, are not available.
 
     Returns:
-        The score, 0 to 100, and sacreBLEU's signature. Scores compare only where the signatures are equal.
+        The score, 0 to 100, and sacreBLEU's signature. Scores are comparable only if their signatures are equal.
 
     Raises:
         DataError: If there is no hypothesis, or one has no reference.
-        ValueError: If the tokenizer is unknown, or hypotheses and references are not equally many.
+        ValueError: If the tokenizer is unknown, or the numbers of hypotheses and references differ.
 
     Example:
 
@@ -56,19 +56,19 @@ def corpus_bleu(
 
 
 def chrf(hypotheses: Sequence[str], references: Sequence[Sequence[str]], word_order: int = 0) -> tuple[float, str]:
-    """chrF2 of a corpus: the F score, beta 2, of character n-grams up to 6, white space left out.
+    """chrF2 of a corpus: the F score, beta 2, of character n-grams up to length 6, without white space.
 
     Args:
         hypotheses: One translation for each source.
-        references: The right translations of each source; the best one counts.
-        word_order: Longest n-grams of words that count too: 0 for chrF, 2 for chrF++.
+        references: The reference translations of each source; the best one counts.
+        word_order: Length of the longest word n-grams that count too: 0 for chrF, 2 for chrF++.
 
     Returns:
-        The score, 0 to 100, and sacreBLEU's signature. Scores compare only where the signatures are equal.
+        The score, 0 to 100, and sacreBLEU's signature. Scores are comparable only if their signatures are equal.
 
     Raises:
         DataError: If there is no hypothesis, or one has no reference.
-        ValueError: If hypotheses and references are not equally many.
+        ValueError: If the numbers of hypotheses and references differ.
 
     Example:
 
@@ -82,7 +82,7 @@ def chrf(hypotheses: Sequence[str], references: Sequence[Sequence[str]], word_or
 
 
 def _scored(metric: Metric, hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> tuple[float, str]:
-    """The score and the signature by a metric of sacreBLEU."""
+    """The score and the signature of a sacreBLEU metric."""
     if len(hypotheses) != len(references):
         raise ValueError(f"There are {len(hypotheses)} hypotheses for the references of {len(references)} sources.")
     if not hypotheses:

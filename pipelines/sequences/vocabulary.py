@@ -1,4 +1,4 @@
-"""Vocabularies of training texts."""
+"""Builds vocabularies from training texts."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from ..runtime.tokens import TokenLevel
 from ..runtime.vocabulary import END, PADDING, START, UNKNOWN, Vocabulary
 
 CUT = {"word": tokens.words, "character": tokens.characters, "subword": tokens.words}
-"""What is counted at each level."""
+"""The function that splits a text into the tokens to count, for each level."""
 
 
 def fit(
     texts: Iterable[str | Sequence[str]], level: TokenLevel, size: int, least: int = 1, bounds: bool = False
 ) -> Vocabulary:
-    """A vocabulary of training texts, after its special tokens.
+    """Builds a vocabulary from training texts; the special tokens come first.
 
-    Words and characters: the most frequent ones, of equally frequent ones the first by code. Subwords: characters, and
-    pieces that are merged from them, the most frequent pair first (byte-pair encoding: Sennrich et al. 2016, arXiv
-    1508.07909), by the WordPiece trainer of Hugging Face's tokenizers. Bytes: all 256, whatever the texts.
+    Words and characters: the most frequent ones; ties are ordered by code point. Subwords: characters, and pieces
+    merged from them, the most frequent pair first (byte-pair encoding: Sennrich et al. 2016, arXiv 1508.07909), by the
+    WordPiece trainer of Hugging Face's tokenizers. Bytes: all 256, for any texts.
 
     Args:
-        texts: Each as it is, or as words or characters already.
-        level: What a token is.
-        size: The most tokens that the vocabulary holds, special ones included; bytes ignore it.
-        least: How often a token must stand in the texts; a subword, when it is merged from its parts.
-        bounds: Whether `[START]` and `[END]` have ids, 2 and 3.
+        texts: Raw texts, or texts already split into words or characters.
+        level: Kind of the tokens.
+        size: Largest number of tokens in the vocabulary, including the special ones; bytes ignore it.
+        least: Smallest number of occurrences of a token in the texts; for a subword, at its merge.
+        bounds: Whether to include `[START]` and `[END]`, with ids 2 and 3.
 
     Raises:
-        UsageError: If subwords are asked for and the package tokenizers is not installed.
+        UsageError: If the level is `subword` and the package tokenizers is not installed.
 
     Example:
 
@@ -54,26 +54,26 @@ def fit(
 
 
 def _counted(texts: Iterable[str | Sequence[str]], level: TokenLevel) -> Counter[str]:
-    """How often each word or character stands in the texts."""
+    """Counts each word or character in the texts."""
     counts = Counter(token for text in texts for token in (CUT[level](text) if isinstance(text, str) else text))
     del counts[tokens.UNREADABLE]
     return counts
 
 
 def _ranked(counts: Counter[str], least: int = 1) -> list[str]:
-    """The most frequent first, of equally frequent ones the first by code."""
+    """Tokens with at least `least` occurrences, the most frequent first; ties are ordered by code point."""
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [token for token, count in ranked if count >= least]
 
 
 def _pieces(counts: Counter[str], room: int, least: int) -> list[str]:
-    """The pieces that the trainer makes of words, at most `room`.
+    """The pieces that the trainer learns from words, at most `room`.
 
-    A character may take two places, as the beginning of words and inside of them; so at most half as many characters as
-    places are known, the most frequent ones, and words with others will be unknown.
+    A character may take two places, at the beginning of words and inside them. The alphabet therefore contains at most
+    `room // 2` characters, the most frequent ones; words with other characters stay unknown.
 
-    The trainer numbers the characters inside of words in the order of a hash table, which differs from process to
-    process, and decides ties by these numbers; passed as special tokens, the characters have fixed ones.
+    The trainer numbers the characters inside words in the order of a hash table, which differs from process to process,
+    and breaks ties by these numbers; passing the characters as special tokens fixes their numbers.
     """
     try:
         from tokenizers import Tokenizer, models, pre_tokenizers, trainers

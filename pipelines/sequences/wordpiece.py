@@ -1,4 +1,4 @@
-"""Words as the ids of their pieces, in operations that go into a SavedModel; `runtime.tokens.pieces` does the same."""
+"""Splits words into the ids of their pieces with TensorFlow operations; `runtime.tokens.pieces` splits in Python."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from ..runtime.tokens import INSIDE, LONGEST_WORD
 
 
 def piece_ids(words: tf.Tensor, table: tf.lookup.StaticHashTable, unknown: int) -> tf.RaggedTensor:
-    """The ids of the pieces of words, by greedy longest match, all words at once.
+    """The ids of the pieces of words, by greedy longest match for all words at once.
 
-    Each pass of the loop looks up one candidate of every word that is not yet cut to its end: what is left of it, then
-    the same without its last character, and so on until a piece is known.
+    Each pass of the loop looks up one candidate for every unfinished word: the rest of the word, then the same without
+    its last character, and so on until a piece is known.
 
     Args:
         words: Strings of shape `(words,)`, UTF-8, none empty.
-        table: From pieces, and `##` with pieces inside of words, to ids, int32; its default is `unknown`.
-        unknown: The id of a word that can't be cut into known pieces, or is too long.
+        table: Maps pieces, with a `##` before pieces inside words, to int32 ids; its default is `unknown`.
+        unknown: Id of a word that is too long or can't be split into known pieces.
 
     Returns:
         int32 of shape `(words, None)`.

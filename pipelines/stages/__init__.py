@@ -1,1 +1,1 @@
-"""What a run goes through: data (with augmentation), model, training, evaluation, export, report."""
+"""The stages of a run: data (with augmentation), model, training, evaluation, export, report."""

@@ -1,4 +1,4 @@
-"""A model's answers to arrays."""
+"""The answers of a model to arrays."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import keras
 import numpy as np
 
 BATCH = 256
-"""Inputs that are answered together."""
+"""Number of inputs in a batch."""
 
 
 def answers(model: keras.Model, inputs: np.ndarray | dict[str, np.ndarray]) -> Any:
-    """Answers `[n, ...]`, or some by name.
+    """The answers of a model, `[n, ...]`, or a dict of them by name.
 
     Args:
-        model: As a run keeps it.
-        inputs: `[n, ...]`, or arrays by name.
+        model: The model, as a run keeps it.
+        inputs: `[n, ...]`, or named arrays.
     """
     if isinstance(inputs, dict):
         return as_arrays(model.predict(inputs, batch_size=BATCH, verbose=0))
@@ -26,10 +26,10 @@ def answers(model: keras.Model, inputs: np.ndarray | dict[str, np.ndarray]) -> A
 
 
 def none(model: keras.Model) -> Any:
-    """The answers to no input, `[0, ...]`."""
+    """The answers to an empty batch, `[0, ...]`."""
     return keras.tree.map_structure(lambda each: np.zeros((0, *each.shape[1:]), each.dtype), model.output)
 
 
 def as_arrays(found: Any) -> Any:
-    """Answers in NumPy, whatever the backend gave."""
+    """Converts answers of any backend to NumPy arrays."""
     return keras.tree.map_structure(np.asarray, found)

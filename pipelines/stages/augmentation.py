@@ -1,4 +1,4 @@
-"""Random changes of training images: by a seed that is given, or by a layer that draws its own."""
+"""Random changes of training images: a function with a given seed, and layers that draw their own."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from keras import ops
 def random_affine(
     images: tf.Tensor, seed: tf.Tensor, rotation: float, zoom: float, shear: float, shift: float
 ) -> tf.Tensor:
-    """Turns, scales, slants and moves each image about its centre, by amounts drawn evenly up to those given.
+    """Rotates, scales, shears and shifts each image about its centre, by uniformly drawn amounts up to given limits.
 
     The same seed changes the same batch in the same way.
 
     Args:
-        images: `[batch, rows, columns]` of any number type; beyond the border lies 0.
+        images: `[batch, rows, columns]` of any numeric dtype; pixels beyond the border are 0.
         seed: `[2]` integers.
-        rotation: Degrees.
-        zoom: Share of the size, for each axis by itself.
-        shear: Share of the height.
-        shift: Pixels, for each axis by itself.
+        rotation: Largest angle each way, in degrees.
+        zoom: Largest change each way, as a share of the size, drawn for each axis separately.
+        shear: Largest shear each way, as a share of the height.
+        shift: Largest shift each way, in pixels, drawn for each axis separately.
 
     Returns:
-        `[batch, rows, columns]` of the same type, interpolated bilinearly.
+        `[batch, rows, columns]` of the same dtype, interpolated bilinearly.
     """
     span = tf.constant([math.radians(rotation), zoom, zoom, shear, shift, shift], tf.float32)
     drawn = tf.random.stateless_uniform((tf.shape(images)[0], 6), seed, -1.0, 1.0) * span
@@ -37,19 +37,19 @@ def random_affine(
 
 @keras.saving.register_keras_serializable("keras_recurrent")
 class RandomAffine(keras.layers.Layer):
-    """Mirrors, turns, scales and moves each image, in training alone, and interpolates once for all of that.
+    """Flips, rotates, scales and shifts each image, only in training, and interpolates only once.
 
-    Beyond the border the image is mirrored. Mirroring and quarter turns alone leave the pixels as they are.
+    The image continues as its mirror image beyond the border. Flips and quarter turns alone keep the pixel values.
 
     Args:
-        flip: `"none"`, `"horizontal"`, or `"both"` for top and bottom too.
-        quarter_turns: Whether images are turned by multiples of 90 degrees.
-        rotation: Degrees up to which they are turned besides, each way.
-        zoom: Share up to which they are scaled, each way, the same for both axes.
-        shift: Share of the side up to which they are moved, each way, for each axis by itself.
+        flip: `"none"`, `"horizontal"`, or `"both"` for horizontal and vertical flips.
+        quarter_turns: Whether to rotate images by random multiples of 90 degrees.
+        rotation: Largest additional angle each way, in degrees.
+        zoom: Largest change of scale each way, as a share, the same for both axes.
+        shift: Largest shift each way, as a share of the side, drawn for each axis separately.
 
     Call arguments:
-        images: `[batch, rows, columns, channels]` floating point; with quarter turns as many rows as columns.
+        images: `[batch, rows, columns, channels]` floating point; quarter turns need as many rows as columns.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class RandomAffine(keras.layers.Layer):
         self.seeds = keras.random.SeedGenerator()
 
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Draws a map for each image."""
+        """Draws a transform for each image."""
         if not training:
             return images
         chosen, (count, height, width, _) = self.settings, ops.shape(images)
@@ -101,16 +101,16 @@ class RandomAffine(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("keras_recurrent")
 class RandomLight(keras.layers.Layer):
-    """Changes the light that each image was taken in, in training alone.
+    """Changes the lighting of each image, only in training.
 
-    The strength of each colour and of all together, the contrast about the mean, and, twice as much, the saturation
-    are multiplied, in this order.
+    Scales, in this order, each colour channel, the brightness of all channels, the contrast about the mean, and, twice
+    as much, the saturation.
 
     Args:
-        amount: Share up to which each of them changes, each way.
+        amount: Largest change of each factor, each way, as a share.
 
     Call arguments:
-        images: `[batch, rows, columns, 3]` floating point in -1..1, where they stay.
+        images: `[batch, rows, columns, 3]` floating point in -1..1; the result stays in that range.
     """
 
     def __init__(self, amount: float, **options: Any) -> None:
@@ -118,7 +118,7 @@ class RandomLight(keras.layers.Layer):
         self.amount, self.seeds = amount, keras.random.SeedGenerator()
 
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Draws numbers for each image."""
+        """Draws factors for each image."""
         if not training:
             return images
         drawn = keras.random.uniform((ops.shape(images)[0], 1, 1, 6), -1.0, 1.0, seed=self.seeds)
@@ -137,10 +137,10 @@ class RandomLight(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("keras_recurrent")
 class RandomErasing(keras.layers.RandomErasing):
-    """That of Keras, in training alone: Keras' own also erases where nobody says whether it is training."""
+    """`RandomErasing` of Keras, only in training: the original also erases if `training` is not given."""
 
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Makes a rectangle of some images gray."""
+        """Fills a rectangle of some images with gray."""
         return super().call(images, training=training)
 
 
@@ -158,13 +158,13 @@ def mapped(
 
     Args:
         images: `[batch, rows, columns, channels]`, interpolated bilinearly.
-        angle: `[batch]`, radians.
-        zoom_x: `[batch]`; below 0 it mirrors.
-        zoom_y: The same.
-        slant: `[batch]`.
-        shift_x: `[batch]`, pixels.
-        shift_y: The same.
-        beyond: What lies beyond the border: `"CONSTANT"`, which is 0, or `"REFLECT"`.
+        angle: Angles `[batch]`, in radians.
+        zoom_x: Horizontal factors `[batch]`; a negative factor flips the image.
+        zoom_y: Vertical factors `[batch]`; a negative factor flips the image.
+        slant: Shear factors `[batch]`.
+        shift_x: Horizontal shifts `[batch]`, in pixels.
+        shift_y: Vertical shifts `[batch]`, in pixels.
+        beyond: Pixels beyond the border: `"CONSTANT"` for 0, or `"REFLECT"`.
     """
     size = tf.cast(tf.shape(images)[1:3], tf.float32)
     cos, sin = tf.cos(angle), tf.sin(angle)

@@ -1,4 +1,4 @@
-"""Checkpoints from which training goes on as if it had never stopped."""
+"""Checkpoints from which training continues as if it had never stopped."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ LAST, BEST = "last.npz", "best.npz"
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Writes the last and the best epoch, and history.csv; goes on from the last one.
+    """Writes the last and the best epoch, and history.csv; continues from the last epoch.
 
     A checkpoint is one file, written whole: weights, random seeds, the optimizer's state, the states that a model
-    carries from batch to batch, the rows of the history and the counters of the other callbacks. Must stand last in the
-    list of callbacks, so that it sees their final state.
+    carries from batch to batch, the rows of the history and the counters of the other callbacks. Place this callback
+    last in the list, so that it sees the final state of the others.
 
     Args:
-        folder: Where `last.npz` and `best.npz` go.
+        folder: Folder of `last.npz` and `best.npz`.
         history: Path of history.csv.
-        monitor: Name in the logs of the score that makes an epoch the best; of equal ones the earlier wins.
-        mode: Whether the `max` or the `min` is the best.
+        monitor: Name in the logs of the score that selects the best epoch; the earlier of two equal epochs wins.
+        mode: Whether the `max` or the `min` of the score is the best.
         counters: Attributes to keep for each of the other callbacks.
     """
 
@@ -54,22 +54,22 @@ class Checkpoint(keras.callbacks.Callback):
 
     @property
     def epochs(self) -> int:
-        """Completed epochs."""
+        """Number of completed epochs."""
         return len(self.rows)
 
     def restore(self, model: keras.Model) -> None:
-        """Puts a built and compiled model where the last completed epoch left it; does nothing if there is none."""
+        """Restores a built and compiled model to the end of the last completed epoch, if there is one."""
         path = self.folder / LAST
         if not path.is_file():
             return
         state = read(path)
-        read(self.folder / BEST)  # better to fail now than at the end of the training
+        read(self.folder / BEST)  # fails now rather than at the end of the training
         assign(_state(model), state["variables"], path)
         self.rows, self.stopped, self._kept = state["rows"], state["stopped"], state["callbacks"]
         self._write_history()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Gives the other callbacks their counters back, which they have just reset."""
+        """Restores the counters of the other callbacks, which have just reset them."""
         for callback, kept in zip(self.counters, self._kept, strict=False):
             for name, value in kept.items():
                 setattr(callback, name, value)
@@ -79,7 +79,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._began = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Writes the epoch: the best one first, so that a kill in between repeats the epoch and loses nothing."""
+        """Writes the epoch, the best one first: after a kill in between, the epoch is repeated and nothing is lost."""
         logs = {name: float(value) for name, value in (logs or {}).items()}
         logs.setdefault("learning_rate", float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)))
         row = {"epoch": epoch + 1, **logs, "seconds": round(time.perf_counter() - self._began, 3)}
@@ -101,7 +101,7 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 def write(path: Path, variables: Iterable[keras.Variable], about: dict[str, Any]) -> None:
-    """Writes the values of variables, in order, and what else is to be known."""
+    """Writes the values of variables, in order, and further facts as JSON."""
     arrays = {f"{i:04d}": keras.ops.convert_to_numpy(variable) for i, variable in enumerate(variables)}
     with files.whole(path) as temporary, temporary.open("wb") as stream:
         np.savez(stream, about=np.frombuffer(json.dumps(about).encode(), np.uint8), **arrays)
@@ -126,10 +126,10 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def assign(variables: list[keras.Variable], values: list[np.ndarray], path: Path) -> None:
-    """Gives variables the values of a checkpoint.
+    """Assigns the values of a checkpoint to variables.
 
     Raises:
-        DataError: If they are of another model.
+        DataError: If the checkpoint belongs to another model.
     """
     if [tuple(v.shape) for v in variables] != [value.shape for value in values]:
         raise DataError(f"the checkpoint {path} is of another model than the run's config.yaml declares.")
@@ -138,7 +138,7 @@ def assign(variables: list[keras.Variable], values: list[np.ndarray], path: Path
 
 
 def _state(model: keras.Model) -> list[keras.Variable]:
-    """All that training changes: weights and random seeds, the optimizer's state, and what is carried over batches."""
+    """Everything that training changes: weights, random seeds, optimizer state, and states carried over batches."""
     metrics = {id(variable) for variable in model.metrics_variables}
     trained = [v for v in model.variables if id(v) not in metrics]
     return trained + list(model.optimizer.variables) + carried(model)

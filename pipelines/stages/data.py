@@ -1,4 +1,4 @@
-"""First stage: the splits of a data set, and batches of the training split in an order that the seed fixes."""
+"""First stage: the splits of a data set, and training batches in an order that the seed fixes."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from ..core.data import Augment
 
 
-AHEAD = 4  # batches prepared while the model works on one
+AHEAD = 4  # batches to prepare while the model works on one
 WINDOW = 50  # batches whose examples are sorted by length together
 COARSE = 8
-"""Examples of several lengths each are sorted by all but the last in steps of that size."""
+"""Step in which all lengths but the last are rounded when examples with several lengths are sorted."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """Examples in memory: `inputs [n, ...]` as they come from the source, and `labels [n]` or `[n, positions]`."""
+    """Examples in memory: `inputs [n, ...]` as the source gives them, and `labels [n]` or `[n, positions]`."""
 
     inputs: np.ndarray
     labels: np.ndarray
@@ -38,17 +38,17 @@ class Split:
         return Split(self.inputs[rows], self.labels[rows], self.order)
 
     def reader(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-        """Gathers rows."""
+        """A function that gathers rows."""
         import tensorflow as tf
 
         inputs, labels = tf.constant(self.inputs), tf.constant(self.labels)
         return lambda rows: (tf.gather(inputs, rows), tf.gather(labels, rows))
 
     def lengths(self) -> None:
-        """All have the same length."""
+        """None: all examples have the same length."""
 
     def preprocessed(self, preprocessor: keras.Model) -> Split:
-        """What the preprocessor makes of the inputs."""
+        """The split with the preprocessor's outputs as inputs."""
         return Split(preprocessor.predict(self.inputs, verbose=0), self.labels, self.order)
 
 
@@ -57,18 +57,18 @@ def training_batches(
 ) -> tf.data.Dataset:
     """All batches of the given epochs, one after the other.
 
-    The order and the augmentation depend on the seed and the epoch's number alone, so that a resumed training sees what
-    an uninterrupted one would have seen. Examples are gathered batch by batch.
+    The order and the augmentation depend only on the seed and the number of the epoch, so that a resumed training sees
+    the same batches as an uninterrupted one. Examples are gathered batch by batch.
 
-    Shuffled examples are all in each epoch, once; those of unequal length are batched with others of similar length.
-    Streams go on from batch to batch in every row, and in the same way in each epoch: see `in_streams`.
+    An epoch contains each shuffled example once; examples of unequal length share a batch with others of similar
+    length. Streams continue from batch to batch in every row, in the same way in each epoch: see `in_streams`.
 
     Args:
         split: The training split.
-        batch_size: Examples a batch; the last one of an epoch may hold fewer, if they are shuffled.
-        seed: Of the order.
-        epochs: Which epochs, counted from 0.
-        augment: Takes inputs and labels `[batch, ...]` and a seed `[2]`, returns changed ones.
+        batch_size: Number of examples in a batch; the last batch of shuffled examples in an epoch may be smaller.
+        seed: Seed of the order and of the augmentation.
+        epochs: The epochs, counted from 0.
+        augment: Takes inputs and labels `[batch, ...]` and a seed `[2]`, and returns changed inputs and labels.
     """
     import tensorflow as tf
 
@@ -95,20 +95,20 @@ def training_batches(
 
     batches = tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(one_epoch).prefetch(AHEAD)
     options = tf.data.Options()
-    options.autotune.enabled = False  # its waiting showed in the time of every epoch
+    options.autotune.enabled = False  # its waits showed in the time of every epoch
     return batches.with_options(options)
 
 
 def steps_of_epoch(split: Examples, batch_size: int) -> int:
-    """Batches an epoch; of streams, which all have the same length, none is smaller than the others."""
+    """Number of batches in an epoch; with streams, which all have the same length, every batch is full."""
     return len(split) // batch_size if split.order == "streams" else -(-len(split) // batch_size)
 
 
 def in_streams(count: int, batch_size: int) -> np.ndarray:
-    """Row numbers by which each row of a batch goes on where the same row of the batch before ended.
+    """Row numbers in an order in which each row of a batch continues the same row of the previous batch.
 
-    The examples are cut into as many contiguous streams as a batch has rows; what is left over, less than a batch, is
-    not seen.
+    The examples are cut into as many contiguous streams as a batch has rows; the remainder, less than a batch, is
+    dropped.
 
     >>> in_streams(7, 2).reshape(-1, 2).tolist()  # a batch a line: rows 0 to 2, and beside them 3 to 5
     [[0, 3], [1, 4], [2, 5]]
@@ -118,11 +118,11 @@ def in_streams(count: int, batch_size: int) -> np.ndarray:
 
 
 def buckets(lengths: np.ndarray) -> np.ndarray:
-    """A number for each example, `[n]`, by which those of similar lengths come to stand side by side.
+    """A sort key for each example, `[n]`, that brings examples of similar lengths together.
 
     Args:
-        lengths: `[n]`, which is its own bucket; or `[n, several]`, by which examples are sorted coarsely in turn, each
-            in the opposite direction of the one before, so that neighbours differ in one of them at a time.
+        lengths: `[n]`, which is the key itself; or `[n, parts]`, which sorts coarsely by one part after the other, with
+            alternating direction, so that neighbours differ in one length at a time.
     """
     if lengths.ndim == 1:
         return lengths
@@ -137,7 +137,7 @@ def buckets(lengths: np.ndarray) -> np.ndarray:
 
 
 def by_length(order: tf.Tensor, lengths: tf.Tensor, batch_size: int, seed: tf.Tensor) -> tf.Tensor:
-    """Changes a random order so that each batch holds examples of similar length, and batches come in random order.
+    """Changes a random order so that each batch contains examples of similar length; the batches stay in random order.
 
     Examples are sorted within windows of `WINDOW` batches, so that batches differ from epoch to epoch. The last batch,
     which may be smaller, stays the last.
@@ -145,8 +145,8 @@ def by_length(order: tf.Tensor, lengths: tf.Tensor, batch_size: int, seed: tf.Te
     Args:
         order: Row numbers `[n]` in random order.
         lengths: Lengths or `buckets` of the examples, by row number.
-        batch_size: Examples a batch.
-        seed: `[2]`, of the order of the batches.
+        batch_size: Number of examples in a batch.
+        seed: Seed `[2]` of the order of the batches.
     """
     import tensorflow as tf
 
@@ -161,7 +161,7 @@ def by_length(order: tf.Tensor, lengths: tf.Tensor, batch_size: int, seed: tf.Te
 
 
 def evaluation_batches(split: Examples, batch_size: int = 256) -> tf.data.Dataset:
-    """Batches in the split's own order, those of unequal length in the order of their lengths; or in streams."""
+    """Batches in the order of the split; sorted by length if the lengths are unequal; or in streams."""
     import tensorflow as tf
 
     lengths = split.lengths()

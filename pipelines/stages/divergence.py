@@ -1,4 +1,4 @@
-"""Ends a training whose loss is no longer a number."""
+"""Stops a training whose loss is no longer a number."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ..core.errors import DivergenceError
 
 
 class StopOnNaN(keras.callbacks.Callback):
-    """Raises as soon as the loss is NaN or infinite; what earlier epochs wrote stays.
+    """Raises an error as soon as the loss is NaN or infinite; the files of earlier epochs stay.
 
     Raises:
-        DivergenceError: With the step, the epoch, and what to try.
+        DivergenceError: If the loss is not finite; names the step, the epoch, and what to try.
     """
 
     def __init__(self, training: Training) -> None:
@@ -23,15 +23,15 @@ class StopOnNaN(keras.callbacks.Callback):
         self.training, self.epoch = training, 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Remembers the epoch."""
+        """Stores the number of the epoch."""
         self.epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Looks at the loss."""
+        """Checks the loss."""
         self._check(float((logs or {}).get("loss", 0.0)), f"at step {batch + 1} of epoch {self.epoch + 1}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Looks at the validation loss, which shows what the last step did."""
+        """Checks the validation loss, which shows the effect of the last step."""
         self._check(float((logs or {}).get("val_loss", 0.0)), f"on the validation split after epoch {epoch + 1}")
 
     def _check(self, loss: float, where: str) -> None:

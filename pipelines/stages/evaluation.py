@@ -1,4 +1,4 @@
-"""Fourth stage: the test split, scored beside the baselines on the same rows."""
+"""Fourth stage: scores on the test split, compared with the baselines on the same rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def evaluate(run: Run, data: Data) -> dict[str, Any]:
     """Scores the model and its baselines, and writes `metrics.json`, `predictions.csv` and the plots.
 
     Returns:
-        What `metrics.json` holds.
+        The content of `metrics.json`.
     """
     began = time.perf_counter()
     task = run.pipeline.task()
@@ -53,10 +53,10 @@ def evaluate(run: Run, data: Data) -> dict[str, Any]:
 
 
 def parameters(model: keras.Model) -> int:
-    """How many numbers were trained."""
+    """Number of trainable parameters."""
     return sum(math.prod(weight.shape) for weight in model.trainable_weights)
 
 
 def baseline_answers(run: Run, data: Data) -> dict[str, np.ndarray]:
-    """What each baseline answers for the test split."""
+    """The answers of each baseline for the test split."""
     return {name: baseline(data) for name, baseline in run.pipeline.baselines(run.config).items()}

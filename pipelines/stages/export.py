@@ -1,4 +1,4 @@
-"""Fifth stage: the exported files, and the proof that they give the model's answers."""
+"""Fifth stage: exports the model, and proves that the files give its answers."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ REPRESENTATIVE = 300
 def export(run: Run, data: Data) -> dict[str, Any]:
     """Exports the model, and proves each file on the test split.
 
-    The folder `export/` is replaced as a whole, with `parity.json` in it, so that a proof never stands beside files
-    that it was not made for.
+    Replaces the folder `export/` as a whole, including `parity.json`, so that a proof never lies beside files that it
+    does not describe.
 
     Returns:
-        What `parity.json` holds; an artefact whose `passed` is false differs by more than its tolerance.
+        The content of `parity.json`; an artefact whose `passed` is false differs by more than its tolerance.
     """
     began = time.perf_counter()
     folder = run.path / "export"
@@ -47,7 +47,7 @@ def export(run: Run, data: Data) -> dict[str, Any]:
 
 
 def _write(run: Run, data: Data, folder: Path) -> dict[str, Path]:
-    """Writes every artefact; returns where they are, by task."""
+    """Writes every artefact and returns their paths by kind."""
     artifacts = {"saved_model": folder / "saved_model" / "1", "tflite": folder / "model.tflite"}
     task = run.pipeline.task()
     task.write_saved_model(run, data, artifacts["saved_model"])
@@ -62,12 +62,12 @@ def _write(run: Run, data: Data, folder: Path) -> dict[str, Path]:
 
 
 def representative(split: Examples, seed: int) -> np.ndarray | dict[str, np.ndarray]:
-    """Some hundred training inputs, drawn at random, by which activations are scaled to 8 bits."""
+    """Up to `REPRESENTATIVE` random training inputs, which set the scale of the 8-bit activations."""
     return split[np.random.default_rng(seed).permutation(len(split))[:REPRESENTATIVE]].inputs
 
 
 def _prove(run: Run, data: Data, artifacts: dict[str, Path]) -> dict[str, Any]:
-    """Runs every artefact on the test split, alone, and compares it with the model in full float32."""
+    """Runs each artefact by itself on the test split and compares its answers with the model's in full float32."""
     tf32 = tf.config.experimental.tensor_float_32_execution_enabled()
     tf.config.experimental.enable_tensor_float_32_execution(False)
     try:

@@ -1,4 +1,4 @@
-"""Second stage: the declared model."""
+"""Second stage: the recurrent layers of the declared model."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def recurrent_stack(
     use_cudnn: bool = True,
     return_sequences: bool = False,
 ) -> keras.KerasTensor:
-    """Stacked recurrent layers over a sequence, of which the output of the last time step is kept, or all outputs.
+    """Stacked recurrent layers over a sequence; the result is the output at the last time step, or at every time step.
 
     Args:
         inputs: `[batch, time, features]`.
-        config: Cell, units, depth, directions, rates and further options.
+        config: Cell, units, depth, directions, dropout rates and further options.
         dtype: Precision policy of the layers, such as `"mixed_float16"`.
-        use_cudnn: Whether a GPU may run its own kernels, where the layer has them; XLA can't compile those.
-        return_sequences: Whether all outputs are kept, `[batch, time, ...]`.
+        use_cudnn: Whether a layer may use cuDNN's kernels on a GPU, where it has them; XLA can't compile those.
+        return_sequences: Whether to return the outputs at every time step, `[batch, time, ...]`.
 
     Returns:
-        `[batch, units]`, or `[batch, 2 * units]` if bidirectional (then the forward layer's output at the last time
-        step and the backward layer's at the first, which is its last).
+        `[batch, units]`, or `[batch, 2 * units]` if bidirectional: the forward layer's output at the last time step,
+        and the backward layer's at the first, which it reads last.
 
     Raises:
         UsageError: If the layer refuses one of the options.
@@ -79,11 +79,11 @@ def _recurrent(
 
 
 def chrono_initialize(layer: keras.layers.RNN, longest: int) -> None:
-    """Sets the biases of a built LSTM or GRU of Keras so that its units forget over 2 to `longest` time steps.
+    """Sets the biases of a built Keras LSTM or GRU so that its units forget over 2 to `longest` time steps.
 
-    The times are drawn evenly. Of an LSTM, b_f = log(u) and b_i = -b_f with u uniform in (1, longest - 1); of a GRU,
-    whose update gate keeps the state in Keras, b_z = log(u). The other biases begin at zero (Tallec & Ollivier 2018,
-    arXiv 1804.11188).
+    The times are drawn uniformly. An LSTM gets b_f = log(u) and b_i = -b_f with u uniform in (1, longest - 1); a GRU,
+    whose update gate keeps the state in Keras, gets b_z = log(u). The other biases start at zero (Tallec & Ollivier
+    2018, arXiv 1804.11188).
     """
     n = layer.units
     keep = np.log(keras.ops.convert_to_numpy(keras.random.uniform((n,), 1.0, longest - 1.0)))
@@ -91,5 +91,5 @@ def chrono_initialize(layer: keras.layers.RNN, longest: int) -> None:
     if isinstance(layer, keras.layers.LSTM):
         bias[:n], bias[n : 2 * n] = -keep, keep
     else:
-        np.atleast_2d(bias)[0, :n] = keep  # the bias of the input, which stands first if that of the state is another
+        np.atleast_2d(bias)[0, :n] = keep  # the input bias, which comes first if there is a recurrent one
     layer.cell.bias.assign(bias)

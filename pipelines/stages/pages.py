@@ -9,10 +9,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 
 def page(template: Path, **values: Any) -> str:
-    """A page from the template at a path, such as `Path(__file__).with_name("captions.html.jinja")`.
+    """Renders the template at a path, such as `Path(__file__).with_name("captions.html.jinja")`, as a page.
 
-    Every value is escaped, so that no text of the data becomes markup; a value that the template wants and does not get
-    raises `jinja2.UndefinedError`.
+    Every value is escaped, so that no text of the data becomes markup; a value that the template needs and does not
+    receive raises `jinja2.UndefinedError`.
     """
     environment = Environment(
         loader=FileSystemLoader(template.parent),

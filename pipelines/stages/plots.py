@@ -12,7 +12,7 @@ from ..core import files
 
 DPI = 120
 LONG_NAME = 16
-"""Characters of a cell's name beyond which the names under a plot are slanted."""
+"""Number of characters in a cell's name beyond which the names below a plot are rotated."""
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -22,13 +22,13 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def literal(text: str) -> str:
-    """A text that matplotlib draws as it is: what stands between two dollar signs would be set as mathematics."""
+    """Escapes a text so that matplotlib draws it literally: it sets text between two dollar signs as mathematics."""
     return text.replace("$", r"\$")
 
 
 def learning_curves(history: pd.DataFrame, metric: str, kept: int) -> Figure:
-    """Loss and metric (if it is another) of training, as far as it has them, and validation by epoch; the row of the
-    kept epoch is marked.
+    """Plots the loss and the metric (if it differs from the loss) by epoch, for validation and, where recorded, for
+    training; marks the kept epoch, a row of the history.
     """
     names = list(dict.fromkeys(["loss", metric]))
     figure = Figure(figsize=(4.5 * len(names), 3.6), layout="constrained")
@@ -41,12 +41,12 @@ def learning_curves(history: pd.DataFrame, metric: str, kept: int) -> Figure:
         axes.set(xlabel="epoch", title=name, xlim=(0.5, len(history) + 0.5))
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
-    figure.axes[0].legend()  # the loss has both
+    figure.axes[0].legend()  # the plot of the loss shows both splits
     return figure
 
 
 def comparison(table: pd.DataFrame, metric: str, baselines: dict[str, float]) -> Figure:
-    """Mean and spread of a score by cell, beside the baselines as dashed lines."""
+    """Plots mean and standard deviation of a score by cell, with the baselines as dashed lines."""
     figure = Figure(figsize=(1.2 * len(table) + 3.5, 4), layout="constrained")
     axes = figure.subplots()
     axes.errorbar(table["cell"], table[f"{metric}_mean"], yerr=table[f"{metric}_std"], fmt="o", capsize=4)

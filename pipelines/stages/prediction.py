@@ -1,4 +1,4 @@
-"""The command `predict` of each kind of pipeline: what stands behind `keras-recurrent predict RUN`."""
+"""The command `keras-recurrent predict RUN` for files of examples, and the parts that other pipelines share with it."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")
 
 
 def of_files(read_input: ReadInput) -> Callable[..., None]:
-    """The command for pipelines whose examples stand in files.
+    """The command for pipelines that read examples from files.
 
     Args:
-        read_input: Reads a file, given the shape of one example: inputs `[n, ...]`, and notes for the user.
+        read_input: Reads a file, given the shape of one example, and returns inputs `[n, ...]` and notes for the user.
     """
 
     def predict(
@@ -51,7 +51,7 @@ def of_files(read_input: ReadInput) -> Callable[..., None]:
 
 
 def _for_files(run: Run, paths: list[Path], read_input: ReadInput, console: Console) -> pd.DataFrame:
-    """A row for each example: `input` (the file), `row` in it, and the answers."""
+    """A table with a row for each example: `input` (the file), `row` in it, and the answers."""
     shape = tuple(run.model.input_shape[1:])
     parts = []
     for path in paths:
@@ -65,7 +65,7 @@ def _for_files(run: Run, paths: list[Path], read_input: ReadInput, console: Cons
 
 
 def answers(keys: pd.DataFrame, probabilities: np.ndarray, classes: tuple[str, ...]) -> pd.DataFrame:
-    """Adds to what tells examples apart `label`, its `probability`, and that of each class (at each position)."""
+    """Adds `label`, its `probability` and the probability of each class (at each position) to the examples' keys."""
     names = np.array(classes)[probabilities.argmax(-1)].reshape(len(keys), -1)
     rounded = probabilities.astype(float)
     table = keys.copy()
@@ -78,7 +78,7 @@ def answers(keys: pd.DataFrame, probabilities: np.ndarray, classes: tuple[str, .
 
 
 def show(answers: pd.DataFrame, keys: tuple[str, ...], to: Path | None, as_json: bool) -> None:
-    """Prints the answers, or writes them to a file."""
+    """Prints the answers as a table or as JSON, or writes them to a CSV file."""
     if to is not None:
         files.write_text(to, answers.to_csv(index=False))
     if as_json:
@@ -90,6 +90,6 @@ def show(answers: pd.DataFrame, keys: tuple[str, ...], to: Path | None, as_json:
 
 
 def refuse_existing(to: Path | None, option: str = "--to") -> None:
-    """Raises a UsageError if there is something where answers are to be written."""
+    """Raises a UsageError if the file for the answers already exists."""
     if to is not None and to.exists():
         raise UsageError(f"{option} {to} exists and is left as it is; choose another file.")

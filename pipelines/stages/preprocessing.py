@@ -1,6 +1,6 @@
-"""Models of two parts: a preprocessor that turns raw inputs into numbers, and what is trained.
+"""Models of two parts: a preprocessor that turns raw inputs into numbers, and the trained part.
 
-`model.keras` and the SavedModel hold both, and take raw inputs; training and TFLite begin after the preprocessor.
+`model.keras` and the SavedModel contain both and take raw inputs; training and TFLite start after the preprocessor.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from ..core.data import Examples
 
 
 def with_preprocessor(model: keras.Model, preprocessor: keras.Model | None) -> keras.Model:
-    """The model behind its preprocessor, if there is one."""
+    """The model with its preprocessor in front, if there is one."""
     if preprocessor is None:
         return model
     return keras.Model(preprocessor.inputs, model(preprocessor.output), name=f"{model.name}_with_preprocessor")
 
 
 def halves(model: keras.Model) -> tuple[keras.Model | None, keras.Model]:
-    """The preprocessor, if there is one, and what is trained."""
+    """The preprocessor, or None, and the trained part."""
     *before, last = model.layers
     if not isinstance(last, keras.Model):
         return None, model
@@ -26,5 +26,5 @@ def halves(model: keras.Model) -> tuple[keras.Model | None, keras.Model]:
 
 
 def preprocessed(split: Examples, preprocessor: keras.Model | None) -> Examples:
-    """The split as the trained part takes it."""
+    """The split in the form that the trained part takes."""
     return split if preprocessor is None else split.preprocessed(preprocessor)

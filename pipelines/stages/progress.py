@@ -1,4 +1,4 @@
-"""Shows how training goes: a bar with the time left on a terminal, a line an epoch elsewhere."""
+"""Shows the progress of training: a bar with the remaining time on a terminal, and one line per epoch."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class ShowProgress(keras.callbacks.Callback):
-    """Writes to a console; shows a bar only where it is a terminal.
+    """Writes a line per epoch to a console, and shows a bar if the console is a terminal.
 
     Args:
-        console: Of stderr.
-        steps: Steps an epoch.
-        epochs: Epochs in all.
-        done: Epochs that were completed before.
+        console: The console on stderr.
+        steps: Number of steps in an epoch.
+        epochs: Total number of epochs.
+        done: Number of epochs completed before.
     """
 
     def __init__(self, console: Console, steps: int, epochs: int, done: int = 0) -> None:
@@ -41,16 +41,16 @@ class ShowProgress(keras.callbacks.Callback):
         self.bar.start()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Names the epoch."""
+        """Shows the number of the epoch."""
         self.began = time.perf_counter()
         self.bar.update(self.task, description=f"epoch {epoch + 1}/{self.epochs}")
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Moves the bar."""
+        """Advances the bar."""
         self.bar.advance(self.task)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Writes the epoch's line."""
+        """Writes the line of the epoch."""
         scores = "  ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items() if name != "learning_rate")
         seconds = time.perf_counter() - self.began
         self.console.print(
@@ -58,9 +58,9 @@ class ShowProgress(keras.callbacks.Callback):
         )
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Takes the bar away."""
+        """Removes the bar."""
         self.close()
 
     def close(self) -> None:
-        """Stops the bar; also when training ended by an error."""
+        """Stops the bar, also after an error in training."""
         self.bar.stop()

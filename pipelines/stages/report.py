@@ -12,7 +12,7 @@ from ..core.pipeline import Pipeline, Run
 
 
 def write_card(run: Run, parity: dict[str, Any] | None = None) -> None:
-    """Writes the card from `metrics.json`, and from what `parity.json` holds or will hold."""
+    """Writes the card from `metrics.json` and from the content of `parity.json`, which need not be written yet."""
     scores, task = run.metrics, run.pipeline.task()
     config = shlex.quote(str(run.path / "config.yaml"))
     sections = [
@@ -63,13 +63,13 @@ def _verdict(scores: dict[str, Any], best_of: Callable) -> str:
 
 
 def in_part(scores: dict[str, Any], baseline: str) -> bool:
-    """Whether a baseline answered for a part of the test split only."""
+    """Whether a baseline answered for only a part of the test split."""
     windows = {name: found.get("windows") for name, found in scores["comparisons"].items()}
     return windows[baseline] is not None and windows[baseline] < max(windows.values())
 
 
 def _alone(scores: dict[str, Any]) -> str:
-    """What the parts of a model that answer together reach without each other, if there are several."""
+    """The scores of the parts of a combined model, each without the others, if there are several."""
     parts = ", ".join(f"{name} {score:.4f}" for name, score in scores.get("alone", {}).items())
     return f" Its parts alone: {parts}." if parts else ""
 
@@ -90,12 +90,12 @@ def _score_table(scores: dict[str, Any], about: Mapping[str, str]) -> str:
 
 
 def explained(about: Mapping[str, str], metric: str) -> str:
-    """What a metric is; of one such as `coverage_90`, what `coverage` is."""
+    """The explanation of a metric; for a name such as `coverage_90`, the explanation of `coverage`."""
     return about.get(metric) or about.get(metric.rpartition("_")[0], "")
 
 
 def number(value: float | None, form: str = ".4f") -> str:
-    """A number, or nothing for a score that there is not."""
+    """A formatted number, or an empty string for a missing score."""
     return "" if value is None else format(value, form)
 
 
@@ -132,7 +132,7 @@ from keras_recurrent.pipelines import runs                 # with this package
 
 
 def _plots(folder: Path) -> str:
-    """Every picture of the folder of plots, and links to its pages."""
+    """Every image in the folder of plots, and links to its pages."""
     lines = [f"![{path.stem.replace('_', ' ')}](plots/{path.name})" for path in sorted(folder.glob("*.png"))]
     lines += [f"[{path.stem.replace('_', ' ')}](plots/{path.name})" for path in sorted(folder.glob("*.html"))]
     return "\n\n".join(lines)

@@ -1,4 +1,4 @@
-"""How sure a score is, and numbers as people read them."""
+"""Confidence intervals of scores, and numbers rounded for readers."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def intervals(
     """95% intervals by the percentile bootstrap over examples (Efron 1979).
 
     Args:
-        metric: Such as `classification`.
+        metric: Computes scores from probabilities and labels, such as `classification`.
         probabilities: `[n, ..., classes]`.
         labels: `[n, ...]`.
-        resamples: How many times n examples are drawn with replacement.
-        seed: Of the draws.
+        resamples: Number of times that n examples are drawn with replacement.
+        seed: Seed of the draws.
 
     Returns:
         `{metric: [low, high]}`.
@@ -39,7 +39,7 @@ def intervals(
 
 
 def rounded(value: Any, digits: int = 6) -> Any:
-    """Numbers in nested dictionaries and lists, rounded for a file that people read."""
+    """Rounds the numbers in nested dictionaries and lists, for a file that people read."""
     if isinstance(value, dict):
         return {key: rounded(item, digits) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -50,7 +50,7 @@ def rounded(value: Any, digits: int = 6) -> Any:
 
 
 def chance(p_value: float) -> str:
-    """A p-value of `metrics.json`, which keeps six digits, as tables show it.
+    """A p-value of `metrics.json`, which keeps six decimals, in the form that tables show.
 
     >>> chance(0.03125), chance(0.0)
     ('0.031', 'below 1e-6')

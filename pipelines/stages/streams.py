@@ -1,4 +1,4 @@
-"""Models that carry their state from batch to batch, over streams that are trained in contiguous pieces."""
+"""Models that carry their state from batch to batch, trained on contiguous pieces of streams."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from ..export.keras_backend import all_layers
 
 
 class KeepStreams(keras.callbacks.Callback):
-    """Begins the streams anew at each epoch and each validation, and keeps those of the training over a validation."""
+    """Resets the states at each epoch and each validation, and restores the training states after a validation."""
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Every stream is at its beginning."""
+        """Resets every stream to its beginning."""
         forget(self.model)
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Puts the states of the training aside."""
+        """Saves the states of the training and resets them."""
         self._kept = [np.array(state) for state in carried(self.model)]
         forget(self.model)
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Takes them back."""
+        """Restores the states of the training."""
         for state, value in zip(carried(self.model), self._kept, strict=True):
             state.assign(value)
 
 
 def forget(model: keras.Model) -> None:
-    """Sets the states that a model carries from batch to batch to zero."""
+    """Resets the states that a model carries from batch to batch to zero."""
     for layer in _stateful(model):
         layer.reset_state()
 

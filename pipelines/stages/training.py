@@ -1,4 +1,4 @@
-"""Third stage: `fit`, with checkpoints that a killed training goes on from."""
+"""Third stage: `fit`, with checkpoints from which a killed training continues."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ EXPONENTIAL_END = 0.01
 
 
 def train(run: Run, data: Data, console: Console) -> None:
-    """Trains from the last completed epoch on, and writes `model.keras` with the weights of the best one.
+    """Trains from the last completed epoch on, and writes `model.keras` with the weights of the best epoch.
 
-    The model is trained in the configured precision and kept in float32, which is what its weights are in any case.
+    Trains the model in the configured precision and saves it in float32, the dtype of its weights in any precision.
 
     Raises:
-        UsageError: If there are fewer examples than rows of a batch, where each row is a stream.
+        UsageError: If each row of a batch is a stream, and a split has fewer examples than a batch has rows.
         PipelineError: If the loss becomes NaN, or the folder can't be written.
         DataError: If a checkpoint is damaged.
     """
@@ -106,11 +106,11 @@ def _fit(run: Run, data: Data, model: keras.Model, checkpoint: Checkpoint, progr
 
 
 def optimizer(settings: Training, steps: int) -> keras.optimizers.Optimizer:
-    """Adam with clipping by the global norm, decoupled weight decay, and the schedule that was named.
+    """Adam with clipping by the global norm, decoupled weight decay, and the configured schedule.
 
     Args:
         settings: The section `training`.
-        steps: Steps an epoch.
+        steps: Number of steps in an epoch.
     """
     adam = keras.optimizers.Adam(
         schedule(settings, steps), weight_decay=settings.weight_decay or None, global_clipnorm=settings.clip_norm
@@ -145,18 +145,18 @@ def schedule(settings: Training, steps: int) -> float | keras.optimizers.schedul
 
 @keras.saving.register_keras_serializable("keras_recurrent")
 class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
-    """A linear rise from zero over some steps, then another schedule from its own beginning.
+    """A linear rise of the learning rate from zero over some steps, then another schedule from its start.
 
     Args:
-        after: A rate or a schedule.
-        steps: Length of the rise.
+        after: Learning rate or schedule after the warm-up.
+        steps: Number of warm-up steps.
     """
 
     def __init__(self, after: float | keras.optimizers.schedules.LearningRateSchedule, steps: int) -> None:
         self.after, self.steps = after, steps
 
     def __call__(self, step: keras.KerasTensor) -> keras.KerasTensor:
-        """The rate at a step."""
+        """The learning rate at a step."""
         step = keras.ops.cast(step, "float32")
         later = keras.ops.maximum(step - self.steps, 0.0)
         rate = self.after(later) if callable(self.after) else self.after
@@ -170,7 +170,7 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
 def _scheduling_callbacks(
     settings: Training, monitor: str, mode: str
 ) -> dict[keras.callbacks.Callback, tuple[str, ...]]:
-    """Callbacks that steer the training, each with the counters that a checkpoint must keep."""
+    """Callbacks that control the training, each with the counters that a checkpoint must keep."""
     chosen: dict[keras.callbacks.Callback, tuple[str, ...]] = {}
     if settings.patience is not None:
         early = keras.callbacks.EarlyStopping(monitor, patience=settings.patience, mode=mode)
@@ -182,10 +182,10 @@ def _scheduling_callbacks(
 
 
 def strategy(devices: list[str] | None) -> tf.distribute.Strategy:
-    """Where to train: on several devices together (MirroredStrategy), or on the only one.
+    """The distribution strategy: several devices together (MirroredStrategy), or a single one.
 
     Args:
-        devices: Names such as `GPU:0`; None for every GPU there is.
+        devices: Names such as `GPU:0`; None for all available GPUs.
 
     Raises:
         UsageError: If a device does not exist.
