@@ -1,4 +1,4 @@
-"""Export of Keras models to SavedModel and TensorFlow Lite, and the proof that the exported files agree with them."""
+"""Exports Keras models to SavedModel and TensorFlow Lite, and proves that the exported files agree with the models."""
 
 from .errors import ExportError
 from .parity import check_export

@@ -1,23 +1,23 @@
-"""How well the sequences of a beam agree with each other, in TensorFlow operations, for exported files too."""
+"""Measures how well the sequences of a beam agree with each other, in TensorFlow operations that can be exported."""
 
 import numpy as np
 import tensorflow as tf
 
 ORDERS = 4
-"""N-grams of one token to this many are compared."""
+"""Largest size of the compared n-grams, which begin at one token."""
 
 
 def expected_agreement(tokens, scores, end):
-    """How well each sequence agrees with one that is drawn from all of them, by their probabilities.
+    """Expected agreement of each sequence with a sequence drawn from all of them by their probabilities.
 
-    The one that agrees best is the answer of the least expected loss among them (minimum Bayes risk: Kumar & Byrne
-    2004, Minimum Bayes-Risk Decoding for Statistical Machine Translation, NAACL), where the most probable one may be
-    unlike all others.
+    The sequence that agrees best has the least expected loss (minimum Bayes risk: Kumar & Byrne 2004, Minimum
+    Bayes-Risk Decoding for Statistical Machine Translation, NAACL). The most probable sequence, in contrast, may differ
+    from all others.
 
     Args:
-        tokens: Sequences filled up with `end`, int32 of shape `(rows, width, length)`.
-        scores: The logarithms of their probabilities, `(rows, width)`.
-        end: The token after the last one.
+        tokens: Sequences padded with `end`, int32 of shape `(rows, width, length)`.
+        scores: Log probabilities of the sequences, `(rows, width)`.
+        end: Token that ends a sequence.
 
     Returns:
         Tensor of shape `(rows, width)`, 0 to 1.
@@ -32,13 +32,13 @@ def expected_agreement(tokens, scores, end):
 
 
 def agreement(tokens, end):
-    """How well each two sequences of a row agree, `(rows, width, width)`: the mean of F1 over the orders of n-grams.
+    """Agreement of each pair of sequences in a row, `(rows, width, width)`: the mean F1 over the n-gram orders.
 
-    F1 is 2 c / (n + m), where c of the n n-grams of one sequence and of the m of the other are the same; 0 if neither
-    has any. An n-gram counts as often as it stands in both.
+    F1 is 2 c / (n + m), where one sequence has n n-grams, the other has m, and c are common to both; 0 if neither has
+    any. An n-gram counts as often as it occurs in both.
     """
     _, width, length = tokens.shape
-    places = width * (length + 1)  # an end behind each sequence, so that no n-gram reaches into the next one
+    places = width * (length + 1)  # an end after each sequence, so that no n-gram reaches into the next one
     flat = tf.reshape(tf.pad(tokens, [[0, 0], [0, 0], [0, 1]], constant_values=end), [-1, places])
     word = tf.cast(tf.not_equal(flat, end), tf.float32)
     same_word = tf.cast(tf.equal(tf.expand_dims(flat, 2), tf.expand_dims(flat, 1)), tf.float32)
@@ -46,7 +46,7 @@ def agreement(tokens, end):
     own = np.repeat(np.eye(width, dtype=np.float32), length + 1, axis=0)
     same, total = same_word, 0.0
     for order in range(ORDERS):
-        if order:  # an n-gram is the same if its first n - 1 words are, and the word behind them is
+        if order:  # n-grams are equal if their first n - 1 words and their last words are
             ahead = tf.pad(same_word[:, order:, order:], [[0, 0], [0, order], [0, order]])
             same = same * ahead
         found = tf.reduce_sum(tf.reshape(same, [-1, places, width, length + 1]), -1)

@@ -1,8 +1,8 @@
 """Converts a SavedModel to a TensorFlow Lite file in 8-bit integers, in a process of its own.
 
-Stand-alone: it is run by its path, as `convert_int8.py SAVED_MODEL SAMPLES FILE`. SAMPLES is an `.npz` file with an
-array `signature/input` of shape `(examples, batch, ...)` for each input of each signature. The converter may end the
-process that runs it; then the one that asked goes on.
+Stand-alone script, run by its path as `convert_int8.py SAVED_MODEL SAMPLES FILE`. SAMPLES is an `.npz` file with an
+array `signature/input` of shape `(examples, batch, ...)` for each input of each signature. If the converter ends its
+process, the calling process goes on.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""TensorFlow Lite's converter, and what its errors say."""
+"""Runs the TensorFlow Lite converter and explains its errors."""
 
 import re
 import tempfile
@@ -15,28 +15,28 @@ QUANTIZATIONS = (None, "dynamic_range", "float16", "int8")
 
 
 def check_quantization(quantization, choices=QUANTIZATIONS):
-    """Checks that there is such a quantisation.
+    """Checks the name of a quantisation.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If the name is unknown.
     """
     if quantization not in choices:
         raise ValueError(f"Unknown quantization {quantization!r}; choose from {', '.join(map(repr, choices))}.")
 
 
 def convert(module, functions, models, quantization, output, data=None):
-    """The bytes of a TensorFlow Lite file.
+    """Converts functions to the bytes of a TensorFlow Lite file.
 
     Args:
-        module: What holds the weights.
+        module: Module that holds the weights.
         functions: Concrete functions by signature.
-        models: The Keras models in them, whose layers an error shall name.
+        models: The Keras models in the functions; errors name their layers.
         quantization: One of `QUANTIZATIONS`.
-        output: Function that tells what the converter has printed so far.
+        output: Function that returns what the converter has printed so far.
         data: Representative data by input name, for int8.
 
     Raises:
-        ExportError: If the converter refuses.
+        ExportError: If the conversion fails.
     """
     with tempfile.TemporaryDirectory() as folder:
         saved = str(Path(folder) / "traced")
@@ -57,7 +57,7 @@ def convert(module, functions, models, quantization, output, data=None):
 
 
 def _reason(text, layers):
-    """Says in one sentence why a conversion failed, and names the operations that are at fault and their layers."""
+    """Explains in one sentence why a conversion failed, and names the operations at fault and their layers."""
     names = sorted(set(re.findall(r"'tf\.(\w+)' op", text)) | set(re.findall(r"^\s*tf\.(\w+)\(", text, re.M)))
     if names:
         faults = [f"{name}{_in_layers(name, text, layers)}" for name in names]
@@ -67,7 +67,7 @@ def _reason(text, layers):
 
 
 def _in_layers(operation, text, layers):
-    """The layers in which an operation stands, found in the scopes that the converter tells."""
+    """The layers that contain an operation, according to the scopes in the converter's output."""
     known = {layer.name for layer in layers}
     found = set()
     for scope in re.findall(rf'"{operation}:", "([^"@]+)@', text):

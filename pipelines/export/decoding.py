@@ -1,7 +1,7 @@
-"""The most likely sequence of tokens, or one that is drawn: loops of TensorFlow operations, for exported files too.
+"""Decodes token sequences by greedy search, sampling or beam search, in TensorFlow loops that can be exported.
 
-A `step` is a function `(tokens, states) -> (log_probabilities, states)`: from the last token of each row, int32 of
-shape `(rows,)`, and a list of tensors `(rows, ...)`, to the logarithms of the probabilities of the next one,
+A `step` is a function `(tokens, states) -> (log_probabilities, states)`. It takes the last token of each row, int32 of
+shape `(rows,)`, and a list of tensors `(rows, ...)`, and returns the log probabilities of the next token,
 `(rows, tokens)`, and the new states.
 """
 
@@ -11,23 +11,23 @@ from keras import ops
 from .consensus import expected_agreement
 
 IMPOSSIBLE = -1e9
-"""The logarithm of a probability so small that nothing is taken instead of it."""
+"""Log probability of a token that must not be chosen."""
 
 
 def greedy(step, states, rows, start, end, length):
-    """Takes the most likely token, again and again, until every row has ended.
+    """Takes the most likely token at each step until every row has ended.
 
     Args:
-        step: See above.
+        step: Decoder step, as described in the module.
         states: List of tensors of shape `(rows, ...)`.
-        rows: How many sequences are decoded, an integer or a scalar tensor.
-        start: The token before the first one.
-        end: The token after the last one.
-        length: The most tokens that a sequence may have.
+        rows: Number of sequences to decode, an integer or a scalar tensor.
+        start: Token that starts a sequence.
+        end: Token that ends a sequence.
+        length: Maximum number of tokens in a sequence.
 
     Returns:
-        Tuple `(tokens, scores)`: int32 of shape `(rows, length)`, filled up with `end`; and the sum of the logarithms
-        of their probabilities, `(rows,)`, that of the first `end` included.
+        Tuple `(tokens, scores)`: tokens, int32 of shape `(rows, length)`, padded with `end`; and the sums of their log
+        probabilities, `(rows,)`, including the first `end`.
     """
 
     def take(time, log_probabilities):
@@ -37,26 +37,26 @@ def greedy(step, states, rows, start, end, length):
 
 
 def sample(step, states, rows, start, end, length, temperature=1.0, nucleus=1.0, *, seed):
-    """Draws token after token from the nucleus of their probabilities, until every row has ended.
+    """Samples each token from the nucleus of its distribution until every row has ended.
 
     The nucleus is the smallest set of tokens whose probability reaches `nucleus`, after the temperature (Holtzman et
-    al. 2020, arXiv 1904.09751). The same seed draws the same again; compiled by XLA it draws something else. The random
-    numbers need TensorFlow: TensorFlow Lite has no builtin operation for them.
+    al. 2020, arXiv 1904.09751). The same seed gives the same tokens, except that code compiled by XLA draws other ones.
+    The random numbers need TensorFlow, because TensorFlow Lite lacks a builtin operation for them.
 
     Args:
-        step: See above.
+        step: Decoder step, as described in the module.
         states: List of tensors of shape `(rows, ...)`.
-        rows: How many sequences are drawn, an integer or a scalar tensor.
-        start: The token before the first one.
-        end: The token after the last one.
-        length: The most tokens that a sequence may have.
-        temperature: What the logits are divided by: nearly 0 takes the most likely token, 1 draws as the model says.
-        nucleus: The probability that is drawn from: 1 for all tokens, nearly 0 for the most likely one.
+        rows: Number of sequences to draw, an integer or a scalar tensor.
+        start: Token that starts a sequence.
+        end: Token that ends a sequence.
+        length: Maximum number of tokens in a sequence.
+        temperature: Divisor of the logits: nearly 0 takes the most likely token, 1 keeps the model's distribution.
+        nucleus: Probability mass of the tokens to draw from: 1 for all tokens, nearly 0 for the most likely one.
         seed: Two integers, or an integer tensor of shape `(2,)`.
 
     Returns:
-        Tuple `(tokens, scores)`: int32 of shape `(rows, length)`, filled up with `end`; and the sum of the logarithms
-        of their probabilities before temperature and nucleus, `(rows,)`, that of the first `end` included.
+        Tuple `(tokens, scores)`: tokens, int32 of shape `(rows, length)`, padded with `end`; and the sums of their log
+        probabilities before temperature and nucleus, `(rows,)`, including the first `end`.
 
     Raises:
         ValueError: If the temperature is not above 0, or the nucleus not above 0 and at most 1.
@@ -69,7 +69,7 @@ def sample(step, states, rows, start, end, length, temperature=1.0, nucleus=1.0,
     def take(time, log_probabilities):
         seeds = tf.random.experimental.stateless_fold_in(seed, time, alg="philox")
         shape = tf.shape(log_probabilities)[:1]
-        uniform = tf.random.stateless_uniform(shape, seeds, alg="philox")  # not what suits the device
+        uniform = tf.random.stateless_uniform(shape, seeds, alg="philox")  # the same generator on every device
         drawn = _from_nucleus(log_probabilities / temperature, nucleus, uniform)
         return drawn, tf.gather(log_probabilities, drawn, batch_dims=1)
 
@@ -77,26 +77,25 @@ def sample(step, states, rows, start, end, length, temperature=1.0, nucleus=1.0,
 
 
 def beam(step, states, rows, start, end, length, width, length_penalty=0.0, consensus=False):
-    """Keeps the `width` most likely beginnings of each row, until all of them have ended.
+    """Keeps the `width` most likely partial sequences of each row until all of them have ended.
 
     Args:
-        step: See above; it is called with `rows * width` rows.
+        step: Decoder step, as described in the module; it is called with `rows * width` rows.
         states: List of tensors of shape `(rows, ...)`.
-        rows: How many sequences are decoded, an integer or a scalar tensor.
-        start: The token before the first one.
-        end: The token after the last one.
-        length: The most tokens that a sequence may have.
-        width: How many beginnings are kept.
-        length_penalty: The scores are divided by the number of tokens to this power before they are compared at the
-            end: 0 for not at all, 1 for the mean.
-        consensus: Compares the sequences at the end by how well they agree with each other instead, weighted by their
-            probabilities: see `consensus.expected_agreement`.
+        rows: Number of inputs to decode, an integer or a scalar tensor.
+        start: Token that starts a sequence.
+        end: Token that ends a sequence.
+        length: Maximum number of tokens in a sequence.
+        width: Number of partial sequences to keep.
+        length_penalty: Exponent of the number of tokens, by which scores are divided before the final comparison: 0 for
+            no penalty, 1 for the mean.
+        consensus: Whether to rank the final sequences by how well they agree with each other, weighted by their
+            probabilities, instead: see `consensus.expected_agreement`.
 
     Returns:
-        Tuple `(tokens, scores)`, the best first: int32 of shape `(rows, width, length)`, filled up with `end`; and
-        `(rows, width)`, sums of the logarithms of probabilities, after the length penalty, or the expected agreement.
-        Where there are fewer than `width` sequences at all, those left over score `IMPOSSIBLE` or less before the
-        penalty.
+        Tuple `(tokens, scores)`, the best first: tokens, int32 of shape `(rows, width, length)`, padded with `end`; and
+        scores, `(rows, width)`: sums of log probabilities after the length penalty, or the expected agreement. If fewer
+        than `width` sequences exist, the remaining ones score `IMPOSSIBLE` or less before the penalty.
     """
     first_of_row = tf.reshape(tf.range(rows) * width, [-1, 1])
 
@@ -116,7 +115,7 @@ def beam(step, states, rows, start, end, length, width, length_penalty=0.0, cons
     def unfinished(time, last, *_):
         return _goes_on(time, last, end, length)
 
-    alone = tf.tile([0.0] + [IMPOSSIBLE] * (width - 1), [rows])  # all beginnings are the same at first
+    alone = tf.tile([0.0] + [IMPOSSIBLE] * (width - 1), [rows])  # all partial sequences are the same at first
     begin = (
         tf.constant(0),
         tf.fill([rows * width], start),
@@ -138,7 +137,7 @@ def beam(step, states, rows, start, end, length, width, length_penalty=0.0, cons
 
 
 def repeated(tensor, width):
-    """A tensor of shape `(rows * width, ...)` in which every row of `(rows, ...)` stands `width` times."""
+    """Repeats every row of a tensor `(rows, ...)` `width` times, which gives the shape `(rows * width, ...)`."""
     beside = tf.tile(tf.expand_dims(tensor, 1), [1, width] + [1] * (len(tensor.shape) - 1))
     rows = tf.reshape(beside, tf.concat([[-1], tf.shape(tensor)[1:]], 0))
     rows.set_shape([None, *tensor.shape[1:]])
@@ -146,7 +145,7 @@ def repeated(tensor, width):
 
 
 def _one_by_one(take, step, states, rows, start, end, length):
-    """Follows one sequence a row: `take(time, log_probabilities)` gives the next tokens, and what they score."""
+    """Follows one sequence a row; `take(time, log_probabilities)` returns the next tokens and their scores."""
 
     def body(time, last, tokens, scores, states):
         log_probabilities, states = step(last, states)
@@ -166,7 +165,7 @@ def _one_by_one(take, step, states, rows, start, end, length):
 
 
 def _from_nucleus(logits, nucleus, uniform):
-    """Tokens `(rows,)` from logits `(rows, tokens)` and numbers `(rows,)`, at least 0 and below 1."""
+    """Samples tokens `(rows,)` from logits `(rows, tokens)`, given numbers `(rows,)` of at least 0 and below 1."""
     likely, tokens = tf.math.top_k(tf.nn.softmax(logits), logits.shape[-1])
     before = tf.cumsum(likely, axis=-1, exclusive=True)
     kept = before < nucleus
@@ -177,20 +176,20 @@ def _from_nucleus(logits, nucleus, uniform):
 
 
 def _goes_on(time, last, end, length):
-    """Whether there is room, and a row that has not ended."""
+    """Whether the length leaves room for another token and a row has not ended."""
     unended = tf.reduce_any(tf.not_equal(last, end))
     return tf.logical_and(time < length, tf.logical_or(tf.equal(time, 0), unended))
 
 
 def _put(tokens, time, values):
-    """The tokens with those of one time step written into them."""
+    """Writes the values of one time step into the tokens."""
     written = ops.slice_update(tokens, [0, time], tf.expand_dims(values, 1))
     written.set_shape(tokens.shape)
     return written
 
 
 def _open_rows(variables):
-    """The shapes of loop variables, the number of rows open."""
+    """Shapes of the loop variables, with an open number of rows."""
     return tf.nest.map_structure(
         lambda tensor: tf.TensorShape([None, *tensor.shape[1:]]) if tensor.shape.rank else tensor.shape, variables
     )

@@ -1,10 +1,10 @@
-"""The errors of this package."""
+"""Defines the errors of this package."""
 
 from ..core.errors import PipelineError
 
 
 class ExportError(PipelineError):
-    """A model cannot be exported, or what came out of the converter is not what was promised."""
+    """A model cannot be exported, or the converter's result breaks a promise of this package."""
 
 
 class NotSteppableError(ExportError):

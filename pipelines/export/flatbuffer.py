@@ -1,4 +1,4 @@
-"""Reads which operations a TensorFlow Lite file needs."""
+"""Lists the operations that a TensorFlow Lite file needs."""
 
 from ai_edge_litert import schema_py_generated as schema
 
@@ -29,12 +29,12 @@ def operations(content):
         names = {number: name for name, number in vars(schema.BuiltinOperator).items() if isinstance(number, int)}
         builtin = {names[number] for number in numbers - {schema.BuiltinOperator.CUSTOM}}
         return sorted(builtin), sorted({code.CustomCode().decode() for code in custom})
-    except Exception as error:  # a broken flatbuffer raises whatever its broken offsets lead to
+    except Exception as error:  # the broken offsets of a broken flatbuffer can raise any error
         raise ExportError(f"This is not a whole TensorFlow Lite file: {error}") from error
 
 
 def custom_operations(content):
-    """The operations in a TensorFlow Lite flatbuffer that are not builtin; as `operations`."""
+    """The operations in a TensorFlow Lite flatbuffer that are not builtin, in the form of `operations`."""
     return operations(content)[1]
 
 

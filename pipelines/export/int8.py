@@ -1,4 +1,4 @@
-"""Quantisation to 8-bit integers, weights and activations, from representative data."""
+"""Quantises weights and activations to 8-bit integers from representative data."""
 
 import subprocess
 import sys
@@ -12,13 +12,13 @@ from .isolation import by_signal, environment_without_gpu
 
 SCRIPT = Path(__file__).with_name("convert_int8.py")
 LONGEST = 80
-"""How many time steps of a whole sequence can be converted: they are unrolled, for the converter dies of a loop."""
+"""Maximum number of time steps of a whole sequence: they are unrolled, because the converter crashes on a loop."""
 SAMPLES = 200
-"""How many examples of a signature the ranges of its activations are taken from."""
+"""Number of examples of a signature that determine the ranges of its activations."""
 
 
 def can_unroll(model):
-    """Whether all inputs of a model have a fixed length that is short enough to be unrolled."""
+    """Whether all inputs of a model have a fixed length that is short enough to unroll."""
     lengths = [tensor.shape[1] for tensor in model.inputs if len(tensor.shape) > 1]
     return all(length is not None and length <= LONGEST for length in lengths)
 
@@ -27,7 +27,7 @@ def check_data(model, data):
     """The representative data as a dict of arrays by input name.
 
     Raises:
-        ValueError: If there is none, an input is missing, or an array does not have the shape that the model takes.
+        ValueError: If there are no data, an input is missing, or an array does not have the shape that the model takes.
     """
     if data is None:
         raise ValueError(
@@ -52,14 +52,14 @@ def convert(saved, functions, data):
 
     Args:
         saved: Path of the SavedModel.
-        functions: Its concrete functions by signature.
+        functions: Concrete functions of the SavedModel by signature.
         data: Representative data by input name.
 
     Returns:
         Bytes of the TensorFlow Lite file.
 
     Raises:
-        ExportError: If the converter refuses, or ends its process.
+        ExportError: If the conversion fails, or the converter ends its process.
     """
     folder = Path(saved).parent
     samples = {}
@@ -80,7 +80,7 @@ def convert(saved, functions, data):
 
 
 def _examples(function, data):
-    """The data as examples that a function takes, `(examples, batch, ...)`; the batch is 1 where it is open."""
+    """Splits the data into examples for a function, `(examples, batch, ...)`; the batch is 1 where it is open."""
     specs = function.structured_input_signature[1]
     batch = _fixed_batch(specs) or 1
     count = min([SAMPLES, *(len(value) // batch for value in data.values())])
@@ -88,7 +88,7 @@ def _examples(function, data):
 
 
 def _steps(step, data):
-    """Single time steps with the states that they meet, from walking over the data, as `_examples` gives them."""
+    """Walks over the data, and collects single time steps with their states in the form of `_examples`."""
     specs = step.structured_input_signature[1]
     in_time = [name for name, value in data.items() if value.ndim > len(specs[name].shape)]
     length = data[in_time[0]].shape[1]

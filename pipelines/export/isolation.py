@@ -15,14 +15,15 @@ SCRIPT = Path(__file__).with_name("run_artifact.py")
 
 
 def write_inputs(path, inputs):
-    """Writes the raw inputs of all test rows for `run_artifact.py`; an array without a name gets an empty one."""
+    """Writes the raw inputs of all test rows for `run_artifact.py`; an unnamed array gets an empty name."""
     named = inputs if isinstance(inputs, dict) else {"": inputs}
     np.savez(path, *map(_array, named.values()), names=np.array(list(named)))
 
 
 def _array(values):
-    """Texts and bytes as objects: arrays of bytes of their own kind would lose zeros at the end. Rows of unequal length
-    as objects too.
+    """An array of the values; texts, bytes and rows of unequal length become objects.
+
+    NumPy's own arrays of bytes would lose zeros at the end.
     """
     if isinstance(values, (list, tuple)) and values and isinstance(values[0], (str, bytes)):
         return np.array(values, object)
@@ -33,19 +34,20 @@ def _array(values):
 
 
 def run_alone(kind, path, inputs_path, rows, signatures=()):
-    """Runs one artefact over the inputs.
+    """Runs one artefact on the inputs.
 
     Args:
-        kind: What it is, as in `check_export`.
-        path: The file or folder.
-        inputs_path: What `write_inputs` has written.
-        rows: How many rows are run at several batch sizes.
-        signatures: Names of the signatures that are run; none for the default of `run_artifact.py`.
+        kind: Kind of the artefact, as in `check_export`.
+        path: Path of the file or folder.
+        inputs_path: File that `write_inputs` has written.
+        rows: Number of rows to run at several batch sizes.
+        signatures: Names of the signatures to run; an empty sequence for the default of `run_artifact.py`.
 
     Returns:
         Tuple `(calls, milliseconds)`: the outputs by name of each call (`whole`, `by_1`, `by_7`, `first_call`,
-        `second_call`; `steps` of a file that can be stepped), and the median time of one example by signature. An
-        output is an array; an array of arrays, if it was padded to unequal widths; a list of arrays, if it is ragged.
+        `second_call`, and `steps` for a file that can be stepped), and the median time of one example by signature. An
+        output is an array; an array of arrays if batches were padded to unequal widths; or a list of arrays if it is
+        ragged.
 
     Raises:
         ExportError: If the process fails; the message holds the last line it printed.
@@ -67,15 +69,15 @@ def run_alone(kind, path, inputs_path, rows, signatures=()):
 
 
 def runtime(kind):
-    """What runs a kind of artefact: `saved_model` or `tflite`."""
+    """The runtime of a kind of artefact: `saved_model` or `tflite`."""
     return "saved_model" if kind == "saved_model" else "tflite"
 
 
 def environment_without_gpu():
-    """The environment of a process that sees no GPU, and whose TensorFlow says little."""
+    """Environment variables that hide all GPUs and silence most messages of TensorFlow."""
     return os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 def by_signal(returncode):
-    """What ended a process, if it was a signal."""
+    """Names the signal that ended a process, if any."""
     return f" (the process ended by {signal.Signals(-returncode).name})" if returncode < 0 else ""

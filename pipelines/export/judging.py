@@ -1,4 +1,4 @@
-"""Judges the answers of an exported file by those of the model: each function gives a list of sentences.
+"""Compares the answers of an exported file with the answers of the model, and describes each problem in a sentence.
 
 Answers are dicts of `outputs.Output` by name.
 """
@@ -15,19 +15,19 @@ from .partings import aligned, difference_of, differences, first_parting, other_
 
 Answers = Mapping[str, Output]
 Names = Mapping[str, Sequence[str] | None]
-"""Of tokens and classes, by output name."""
+"""Names of tokens and classes, by output name."""
 
 FLOAT_KINDS = ("saved_model", "tflite")
 BATCH_TOLERANCE = 1e-4
 DISTANCES = {"tflite_dynamic_range": 0.1, "tflite_float16": 0.01, "tflite_int8": 0.3}
-"""How far quantised outputs may lie from those of the model, as a part of how far these spread, without a score."""
+"""Largest distance of quantised outputs from the model's outputs, as a fraction of their spread, without a score."""
 ROUNDING = 1e-5
 MOST_TIES = 0.05
-"""The share of rows, or else one row, that may have other tokens with the same scores: two answers as good."""
+"""Largest share of rows (at least one row) that may be ties: other tokens with the same scores, equally good."""
 
 
 def split(answers: Answers) -> tuple[dict[str, Output], dict[str, Output]]:
-    """The outputs that are tokens, which are compared exactly, and the others."""
+    """Splits the outputs into tokens, which are compared exactly, and the others."""
     tokens = {name: output for name, output in answers.items() if output.is_tokens}
     return tokens, {name: output for name, output in answers.items() if name not in tokens}
 
@@ -35,21 +35,21 @@ def split(answers: Answers) -> tuple[dict[str, Output], dict[str, Output]]:
 def tokens_that_differ(
     answers: Answers, expected: Answers, tolerance: float, least_size: float, classes: bool = False
 ) -> tuple[dict[str, np.ndarray], int]:
-    """Rows whose tokens are not those that are expected.
+    """Rows whose tokens differ from the expected ones.
 
-    Where two answers are equally good, rounding decides between them: a row is a tie where its other outputs agree
-    within the tolerance. Ties are rare; if there are more than `MOST_TIES`, none of them is believed. Sequences of the
-    classes with the highest scores may part only where the two highest ones lie closer than the tolerance.
+    Rounding decides between two equally good answers: a row is a tie if its other outputs agree within the tolerance.
+    Ties are rare; if there are more than `MOST_TIES`, all of them count as wrong. Sequences of the classes with the
+    highest scores may diverge only where the two highest scores lie closer than the tolerance.
 
     Args:
-        answers: Those of the file.
-        expected: Those of the model.
-        tolerance: Of numbers, as a part of the largest one.
-        least_size: What the tolerance is multiplied with at least.
+        answers: Answers of the file.
+        expected: Answers of the model.
+        tolerance: Tolerance of numbers, as a fraction of the largest one.
+        least_size: Smallest factor of the tolerance.
         classes: Whether the last axis of scores holds classes.
 
     Returns:
-        Tuple `(wrong, ties)`: truth values by output name, `(rows,)`, without the ties; and the number of ties.
+        Tuple `(wrong, ties)`: booleans by output name, `(rows,)`, without the ties; and the number of ties.
     """
     tokens, others = split(expected)
     differ = {name: other_tokens(answers[name], wanted) for name, wanted in tokens.items()}
@@ -68,9 +68,9 @@ def tokens_that_differ(
 
 
 def parted_for_sure(found: Output, wanted: Output, scores: Output, allowed: float) -> np.ndarray:
-    """Rows whose sequences part where the highest of the scores leads by more than what is allowed, `(rows,)`.
+    """Rows whose sequences diverge where the highest score leads by more than is allowed, `(rows,)`.
 
-    None, if the expected tokens are not the classes with the highest of these scores, step by step.
+    None if the expected tokens are not the classes with the highest of these scores at every step.
     """
     nowhere = np.zeros(len(wanted), bool)
     if wanted.lengths is None or scores.lengths is None or not np.array_equal(wanted.lengths, scores.lengths):
@@ -85,13 +85,13 @@ def parted_for_sure(found: Output, wanted: Output, scores: Output, allowed: floa
 
 
 def margins(scores: np.ndarray) -> np.ndarray:
-    """By how much the highest of the scores on the last axis leads."""
+    """Difference between the two highest scores on the last axis."""
     second, first = np.moveaxis(np.sort(scores, axis=-1)[..., -2:], -1, 0)
     return first - second
 
 
 def token_problems(wrong: Mapping[str, np.ndarray], answers: Answers, expected: Answers, names: Names) -> list[str]:
-    """Rows with other tokens, as `tokens_that_differ` finds them; of sequences where the first ones part."""
+    """Rows with other tokens, found by `tokens_that_differ`; for sequences, also where the first row diverges."""
     problems = []
     for name, rows in wrong.items():
         if rows.any():
@@ -104,7 +104,7 @@ def token_problems(wrong: Mapping[str, np.ndarray], answers: Answers, expected: 
 
 
 def repetition_problems(calls: Mapping[str, Answers], least_size: float, names: Names) -> list[str]:
-    """What must not change: a second call, and the batch size."""
+    """Answers that change in a second call or with the batch size."""
     problems = []
     for name, first in calls["first_call"].items():
         second = calls["second_call"][name]
@@ -125,7 +125,7 @@ def repetition_problems(calls: Mapping[str, Answers], least_size: float, names: 
 
 
 def step_problems(kind: str, calls: Mapping[str, Answers], least_size: float, names: Names) -> list[str]:
-    """Where the signature `step` answers otherwise than `sequence`; quantised ones may round in other places."""
+    """Answers of the signature `step` that differ from `sequence`; quantised ones may round at other operations."""
     problems = []
     for name, stepped in calls.get("steps", {}).items():
         whole = calls["whole"][name]
@@ -151,7 +151,7 @@ def step_problems(kind: str, calls: Mapping[str, Answers], least_size: float, na
 
 
 def score_problems(entry: Mapping[str, Any], answers: Answers, expected: Answers, least_size: float) -> list[str]:
-    """Outputs that differ by more than the tolerance; tokens have their own rule."""
+    """Outputs that differ by more than the tolerance; tokens have a rule of their own."""
     problems = []
     for name, wanted in split(expected)[1].items():
         ours, theirs, sequence = aligned(answers[name], wanted)
@@ -165,7 +165,7 @@ def score_problems(entry: Mapping[str, Any], answers: Answers, expected: Answers
 
 
 def place_of(index: int, sequence: np.ndarray) -> tuple[int, int]:
-    """The number of a sequence and of its step, from an index among all steps and the sequence of each."""
+    """Numbers of the sequence and of the step within it, from an index into all steps and the sequence of each."""
     return int(sequence[index]), index - int(np.searchsorted(sequence, sequence[index]))
 
 
@@ -182,7 +182,7 @@ def length_problems(name: str, found: Output, wanted: Output) -> list[str]:
 def class_problems(
     entry: Mapping[str, Any], answers: Answers, expected: Answers, least_size: float, names: Names
 ) -> list[str]:
-    """Rows whose highest score is another one, though it leads by more than the tolerance."""
+    """Rows with another highest-scoring class although its score leads by more than the tolerance."""
     problems = []
     for name, wanted in split(expected)[1].items():
         if wanted.steps.ndim < 2 or wanted.steps.shape[-1] < 2:
@@ -201,7 +201,7 @@ def class_problems(
 
 
 def distance_problems(limit: float, answers: Answers, expected: Answers) -> list[str]:
-    """Outputs that are further from the expected ones than a part of how far these spread over the examples."""
+    """Outputs whose distance from the expected ones exceeds a fraction of the spread over the examples."""
     problems = []
     for name, wanted in expected.items():
         ours, theirs, _ = aligned(answers[name], wanted)
@@ -213,7 +213,7 @@ def distance_problems(limit: float, answers: Answers, expected: Answers) -> list
 
 
 def spread(values: np.ndarray) -> float:
-    """How far values differ from one example to the other, on average (root mean square)."""
+    """Variation of values from example to example, as a root mean square."""
     values = values.astype("float64")
     return root_mean_square(values - values.mean(axis=0))
 
@@ -224,14 +224,14 @@ def root_mean_square(values: np.ndarray) -> float:
 
 
 def size_of(output: Output, least: float) -> float:
-    """What a tolerance is multiplied with: the largest value, as rounding grows with it, or `least` if that is more."""
+    """Factor of a tolerance: the largest value, because rounding grows with it, or `least` if that is larger."""
     return max(least, float(np.abs(output.steps.astype("float64")).max(initial=0.0)))
 
 
 def metric_problems(
     entry: Mapping[str, Any], reference: float, primary: str, lower_is_better: bool, relative: bool
 ) -> list[str]:
-    """A primary metric that is worse than that of the model by more than the tolerance, or that part of it."""
+    """A primary metric that is worse than the model's by more than the tolerance (absolute, or relative to it)."""
     change = entry["test"][primary] - reference
     allowed = entry["tolerance"] * (abs(reference) if relative else 1.0)
     if (change if lower_is_better else -change) <= allowed:
@@ -241,7 +241,7 @@ def metric_problems(
 
 
 def label_problems(labels: Output | None, scores: Output, class_names: Sequence[str] | None) -> list[str]:
-    """Labels must be the names, or the indices, of the highest scores."""
+    """Labels that are not the names or the indices of the highest scores."""
     if labels is None or (labels.is_text and class_names is None) or not labels.is_tokens:
         return []
     best = scores.steps.argmax(-1)

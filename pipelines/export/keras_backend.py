@@ -1,4 +1,4 @@
-"""The only place that uses private names of Keras: it decides what its recurrent layers run while a model is traced."""
+"""Chooses the loop that recurrent layers run while a model is traced; the only module that uses private Keras names."""
 
 import contextlib
 import inspect
@@ -9,7 +9,7 @@ from keras.src import backend
 
 from .errors import ExportError
 
-KERAS_VERSIONS = ((3, 15), (3, 16))  # from the first, up to but without the second
+KERAS_VERSIONS = ((3, 15), (3, 16))  # the second version is excluded
 RNN_ARGUMENTS = [
     "step_function",
     "inputs",
@@ -26,7 +26,7 @@ RNN_ARGUMENTS = [
 
 
 def check_keras():
-    """Checks that Keras is one whose private names are known here.
+    """Checks that this module knows the private names of the installed Keras.
 
     Raises:
         ExportError: If its version is outside `KERAS_VERSIONS`, its backend is not TensorFlow, or its `rnn` function
@@ -48,12 +48,12 @@ def check_keras():
 
 
 def all_layers(model):
-    """The model and every layer inside it: wrapped layers, cells and nested models too."""
+    """The model and every layer inside it, including wrapped layers, cells and nested models."""
     return list(model._flatten_layers())
 
 
 def built_shape(model):
-    """The shape of the one tensor that a subclassed model was built for, with an open batch; None if unknown."""
+    """Shape of the single tensor for which a subclassed model was built, with an open batch; None if unknown."""
     shapes = model._build_shapes_dict or {}
     shape = next(iter(shapes.values())) if len(shapes) == 1 else None
     plain = isinstance(shape, tuple | list) and all(size is None or isinstance(size, int) for size in shape)
@@ -62,7 +62,7 @@ def built_shape(model):
 
 @contextlib.contextmanager
 def without_cudnn(model):
-    """Within this context the layers of the model never run cuDNN kernels, which exist on NVIDIA GPUs only."""
+    """Within this context, the layers of the model never run cuDNN kernels, which exist on NVIDIA GPUs only."""
     layers = [layer for layer in all_layers(model) if hasattr(layer, "use_cudnn")]
     settings = [layer.use_cudnn for layer in layers]
     try:
@@ -76,7 +76,7 @@ def without_cudnn(model):
 
 @contextlib.contextmanager
 def recurrent_loop(rnn, unrolled_too=False):
-    """Within this context recurrent layers run the given loop; unrolled ones need none, and may stay as they are."""
+    """Within this context, recurrent layers run the given loop; unrolled ones only if `unrolled_too` is true."""
     original = backend.rnn
 
     def run(*args, unroll=False, **kwargs):
@@ -92,7 +92,7 @@ def recurrent_loop(rnn, unrolled_too=False):
 
 @contextlib.contextmanager
 def unrolled_loop():
-    """Within this context every recurrent layer is unrolled, with the means of Keras."""
+    """Within this context, Keras unrolls every recurrent layer."""
     original = backend.rnn
     try:
         backend.rnn = lambda *args, unroll=False, **kwargs: original(*args, unroll=True, **kwargs)
@@ -103,7 +103,7 @@ def unrolled_loop():
 
 @contextlib.contextmanager
 def folded_time_distributed():
-    """Within this context `TimeDistributed` folds time into the batch, instead of mapping over time in a loop."""
+    """Within this context, `TimeDistributed` folds time into the batch instead of looping over time."""
     original = keras.layers.TimeDistributed.call
     try:
         keras.layers.TimeDistributed.call = _call_folded

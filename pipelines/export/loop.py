@@ -1,9 +1,9 @@
-"""The recurrent loop that converts to TensorFlow Lite with builtin operations and dynamic batch and time.
+"""Runs recurrent layers in a loop that converts to TensorFlow Lite with builtin operations and dynamic batch and time.
 
 Keras collects the outputs of a recurrent layer in a `TensorArray`, which the converter turns into list operations that
-need a static shape. Here they are written into a plain tensor with a dynamic update slice. TensorFlow Lite copies all
-that a loop carries at every iteration, so a long sequence is walked in blocks of `BLOCK` steps: the inner loop sees one
-block only, and whole sequences are copied once a block instead of once a step.
+need a static shape. This loop writes them into a plain tensor with a dynamic update slice. TensorFlow Lite copies all
+loop variables at every iteration, so the loop walks a long sequence in blocks of `BLOCK` steps: the inner loop sees
+one block only, and whole sequences are copied once for each block instead of once for each step.
 """
 
 import tensorflow as tf
@@ -26,20 +26,20 @@ def rnn(
     zero_output_for_mask=False,
     return_all_outputs=True,
 ):
-    """Iterates over the time dimension, with the arguments and results of the `rnn` of the Keras backends.
+    """Iterates over the time dimension, with the arguments and results of `rnn` in the Keras backends.
 
     Args:
-        step_function: Function `(inputs, states) -> (output, new_states)` of one time step. `states` ends with the
+        step_function: Function `(inputs, states) -> (output, new_states)` for one time step. `states` ends with the
             constants.
         inputs: Tensor of shape `(batch, time, ...)`, or a structure of such tensors.
         initial_states: Structure of tensors of shape `(batch, ...)`.
         go_backwards: Whether to walk from the last time step to the first.
-        mask: Tensor of shape `(batch, time)` or `(batch, time, 1)`. Where it is false, the states stay as they are.
+        mask: Tensor of shape `(batch, time)` or `(batch, time, 1)`. Where it is false, the states do not change.
         constants: List of tensors that every step receives.
-        input_length: Number of time steps. Only `None` or an integer; the shape of `inputs` decides.
+        input_length: Number of time steps, `None` or an integer; ignored, because the shape of `inputs` decides.
         time_major: Whether inputs and outputs have shape `(time, batch, ...)`.
-        zero_output_for_mask: Whether a masked step gives zeros instead of the output of the step before.
-        return_all_outputs: Whether to collect the outputs of all steps, or to keep the last one only.
+        zero_output_for_mask: Whether a masked step outputs zeros instead of the output of the step before.
+        return_all_outputs: Whether to collect the outputs of all steps or to keep only the last one.
 
     Returns:
         Tuple `(last_output, outputs, new_states)`. `outputs` has one time step if `return_all_outputs` is false.
@@ -82,7 +82,7 @@ def rnn(
 
 
 def make_step(call, output_count, masked, zero_output_for_mask):
-    """A function `(slices of one time step, carried) -> carried`, where carried is the outputs and the states, flat."""
+    """A function `(slices of one time step, carried) -> carried`; `carried` is the flat list of outputs and states."""
 
     def step(slices, carried):
         states = carried[output_count:]
@@ -101,7 +101,7 @@ def make_step(call, output_count, masked, zero_output_for_mask):
 
 
 def _walk_in_blocks(step, sequences, carried, collect):
-    """Walks block by block. Returns what is carried at the end, and one `(time, ...)` tensor per entry of `collect`."""
+    """Walks block by block; returns the final `carried` and one tensor `(time, ...)` for each entry of `collect`."""
     static_steps, time_steps = sequences[0].shape[0], tf.shape(sequences[0])[0]
     if not collect or (static_steps is not None and static_steps <= BLOCK):
         return _walk(step, sequences, carried, _buffers(time_steps, collect))
@@ -122,7 +122,7 @@ def _walk_in_blocks(step, sequences, carried, collect):
 
 
 def _walk(step, sequences, carried, buffers):
-    """Walks step by step. What is carried begins with the outputs; each is written into its buffer, if it has one."""
+    """Walks step by step; `carried` begins with the outputs, and each is written into its buffer, if it has one."""
     time_steps = tf.shape(sequences[0])[0]
 
     def body(time, carried, buffers):
@@ -135,7 +135,7 @@ def _walk(step, sequences, carried, buffers):
 
 
 def _buffers(time_steps, collect):
-    """Zeros of shape `(time, ...)`, made at run time so that none are stored in the file."""
+    """Zeros of shape `(time, ...)`, created at run time so that the file stores none."""
     buffers = []
     for value in collect:
         buffer = tf.zeros(tf.concat([[time_steps], tf.shape(value)], 0), value.dtype)
@@ -151,14 +151,14 @@ def _write(buffer, time, values):
 
 
 def _like(new, old):
-    """Gives the new tensors the static shapes of the old ones, as a loop needs."""
+    """Gives the new tensors the static shapes of the old ones, which a loop requires."""
     for value, reference in zip(new, old, strict=True):
         value.set_shape(reference.shape)
     return new
 
 
 def zeros_like_output(output, batch):
-    """Zeros of the shape of an output, without computing the output where its static shape tells enough."""
+    """Zeros with the shape of an output, without computing the output where its static shape suffices."""
     static = output.shape.as_list()
     dynamic = tf.shape(output)
     sizes = [dynamic[axis] if size is None else size for axis, size in enumerate(static)]

@@ -1,4 +1,4 @@
-"""Outputs of models and of files in one form: an answer a row, or sequences of unequal length, each with its own end.
+"""Holds outputs of models and files in one form: one answer a row, or sequences of unequal length with their ends.
 
 Pure NumPy. Numbers are compared within a tolerance; tokens, which are integers or strings, must be equal.
 """
@@ -16,38 +16,38 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Output:
-    """What a model or a file gives for all rows under one name."""
+    """One named output of a model or a file for all rows."""
 
     values: np.ndarray
-    """As a score function takes it: `(rows, ...)`; an array of arrays, each cut at its end; or an array of strings."""
+    """Argument of a score function: `(rows, ...)`; an array of arrays, each cut at its end; or an array of strings."""
     steps: np.ndarray
-    """`(steps, ...)`: the answers to all rows; or the steps of all sequences, one sequence behind the other."""
+    """`(steps, ...)`: the answers for all rows, or the concatenated steps of all sequences."""
     lengths: np.ndarray | None = None
-    """Steps of each sequence, `(sequences,)`; None where each row has one answer, of fixed shape."""
+    """Number of steps of each sequence, `(sequences,)`; None if each row has one answer of fixed shape."""
     width: int = 1
-    """Sequences a row, as a beam gives several."""
+    """Number of sequences in a row; a beam gives several."""
 
     def __len__(self) -> int:
         return len(self.values)
 
     @property
     def is_tokens(self) -> bool:
-        """Whether it holds integers or strings, which are compared exactly."""
+        """Whether the output holds integers or strings, which are compared exactly."""
         return self.steps.dtype.kind in "iuO"
 
     @property
     def is_text(self) -> bool:
-        """Whether it holds strings."""
+        """Whether the output holds strings."""
         return self.steps.dtype == object
 
     @cached_property
     def starts(self) -> np.ndarray:
-        """Where each sequence begins among the steps."""
+        """Index of the first step of each sequence."""
         return np.cumsum(self.counts) - self.counts
 
     @cached_property
     def counts(self) -> np.ndarray:
-        """Steps of each sequence, of which a row of fixed shape is one of one step."""
+        """Number of steps of each sequence; a row of fixed shape counts as a sequence of one step."""
         return np.ones(len(self.steps), int) if self.lengths is None else self.lengths
 
     @cached_property
@@ -60,38 +60,38 @@ class Output:
         return self.steps[self.starts[number] :][: self.counts[number]]
 
     def heads(self, counts: np.ndarray) -> np.ndarray:
-        """The first steps of each sequence, one sequence behind the other, `(counts.sum(), ...)`."""
+        """The concatenated first steps of each sequence, `(counts.sum(), ...)`."""
         place = np.arange(len(self.steps)) - np.repeat(self.starts, self.counts)
         return self.steps[place < np.repeat(counts, self.counts)]
 
     def first(self, rows: int) -> Output:
-        """The first rows alone."""
+        """The first rows only."""
         counts = self.counts[: rows * self.width]
         lengths = None if self.lengths is None else counts
         return Output(self.values[:rows], self.steps[: counts.sum()], lengths, self.width)
 
     def as_sequences(self) -> Output:
-        """Rows of fixed shape `(rows, time, ...)` as sequences of one length; others as they are."""
+        """Rows of fixed shape `(rows, time, ...)` as sequences of equal length; other outputs unchanged."""
         return sequences(self.values) if self.lengths is None and self.values.ndim > 1 else self
 
 
 def read(
     values: Any, lengths: np.ndarray | None = None, padding: int | str | None = None, ends_known: bool | None = None
 ) -> Output:
-    """Reads what a model or a file gives for all rows.
+    """Reads an output of a model or a file for all rows.
 
     Strings `(rows,)` are sequences of their characters.
 
     Args:
         values: An array `(rows, ...)`; or rows of unequal length, a list or an array of arrays `(time, ...)`.
-        lengths: How many steps of each row count, `(rows,)`, where time is the axis behind; or `(rows, width)`. Rows
-            that know their ends keep them.
-        padding: The token at which a sequence ends, on the last axis.
-        ends_known: Whether rows end where their arrays end, as those of a ragged tensor do; by default whether they are
-            of unequal length.
+        lengths: Number of valid steps of each row, `(rows,)`, with time on the next axis; or `(rows, width)`. Rows with
+            known ends keep them.
+        padding: Token that ends a sequence, on the last axis.
+        ends_known: Whether rows end where their arrays end, as in a ragged tensor; None means that rows of unequal
+            length do.
 
     Raises:
-        ValueError: If rows have unequal lengths, but their ends are not known; or rows don't go together.
+        ValueError: If rows have unequal lengths but unknown ends, or do not match each other.
     """
     array = as_array(values)
     in_rows = array.dtype == object and array.ndim == 1 and all(isinstance(row, np.ndarray) for row in array)
@@ -116,7 +116,7 @@ def read(
 
 
 def as_array(values: Any) -> np.ndarray:
-    """Values as an array: of arrays where their lengths differ, of `str` objects where they are strings."""
+    """Values as an array; an array of arrays if their lengths differ, an array of `str` objects if they are strings."""
     if isinstance(values, np.ndarray) and values.dtype == object and len(values) and _is_row(values.flat[0]):
         return as_objects(map(as_array, values))
     if isinstance(values, list | tuple) and len(set(map(_extent, values))) > 1:
@@ -130,7 +130,7 @@ def as_array(values: Any) -> np.ndarray:
 
 
 def as_objects(rows: Iterable[Any]) -> np.ndarray:
-    """Rows as an array of objects, also where they have one shape."""
+    """Rows as an array of objects, even if they have the same shape."""
     rows = list(rows)
     array = np.empty(len(rows), object)
     array[:] = rows
@@ -161,13 +161,13 @@ def sequences(
     lengths: np.ndarray | None = None,
     padding: int | str | None = None,
 ) -> Output:
-    """Rows as sequences that are cut at their ends.
+    """Rows as sequences, cut at their ends.
 
     Args:
         rows: Arrays `(..., time, ...)`.
-        before: How many axes of a row stand before that of time; all of them together number its sequences.
-        lengths: Of the sequences, `(rows, ...)`; else they end at the first `padding`, or where the arrays end.
-        padding: The token at which a sequence ends.
+        before: Number of axes before the time axis of a row; together they index its sequences.
+        lengths: Lengths of the sequences, `(rows, ...)`; None to end them at the first `padding` or at the array's end.
+        padding: Token that ends a sequence.
 
     Raises:
         ValueError: If rows hold different numbers of sequences, or their steps have different shapes.
@@ -191,11 +191,11 @@ def sequences(
     counts = np.array([len(part) for part in each], int)
     together = [as_objects(each[start : start + width]) for start in range(0, len(each), width)]
     values = as_objects(together if width > 1 else each)
-    full = [part for part in each if len(part)] or each[:1]  # an empty list has a type of its own
+    full = [part for part in each if len(part)] or each[:1]  # an empty list has a dtype of its own
     return Output(values, np.concatenate(full), counts, width)
 
 
 def until(tokens: np.ndarray, padding: int | str) -> int:
-    """How many tokens stand before the first padding."""
+    """Number of tokens before the first padding."""
     found = np.flatnonzero(tokens == padding)
     return int(found[0]) if len(found) else len(tokens)

@@ -1,4 +1,4 @@
-"""Proves that exported files give the answers of the model they were made from."""
+"""Proves that exported files give the same answers as the model they come from."""
 
 import tempfile
 from pathlib import Path
@@ -52,65 +52,66 @@ def check_export(
     lengths=None,
     padding=None,
 ):
-    """Runs exported artefacts on the test set, and compares them with the scores of the Keras model.
+    """Runs exported artefacts on the test set, and compares their outputs with the outputs of the Keras model.
 
     Each artefact runs in a fresh process that sees no GPU and cannot import the library that made it. All test rows are
-    compared. The first `rows` of them also run one by one and in batches of seven, and twice in a row, and must give
-    the same again; so must the signature `step`, on a few rows, where the file has it beside `sequence`. A float
-    artefact passes if no score differs by more than its tolerance (times the largest score if that is above 1), and
-    the label of every row is the same unless the two highest scores lie closer than that. Outputs that are integers,
-    such as tokens, must be the same, except in ties: rows in which all other outputs agree within the tolerance, so
-    that the answer is another one that is as good; no more than a twentieth of the rows (or one row) may be ties. A
-    quantised artefact passes if the primary metric loses no more than its tolerance.
+    compared. The first `rows` rows also run one by one, in batches of seven, and twice in a row, and must give the same
+    answers; so must a few rows of the signature `step`, if the file has it in addition to `sequence`.
 
-    Outputs may be sequences of unequal length: what stands behind their ends is not compared, and the first step at
-    which two of them part is told. Rows end where their arrays end, if they are given as lists, or come as ragged
-    tensors; strings are sequences of characters; for padded arrays `lengths` or `padding` says where rows end. Scores
-    are compared at every step; tokens must be the same ones, and end at the same step. Where another output holds
-    scores whose highest class is the token, at every step, a row is a tie only if the two highest ones lie closer than
-    the tolerance at the step at which it parts.
+    A float artefact passes if no score differs by more than its tolerance (times the largest score if that is above 1),
+    and the label of every row is the same unless the two highest scores lie closer than that. Integer outputs, such as
+    tokens, must be the same, except in ties: rows in which all other outputs agree within the tolerance, so that the
+    other answer is equally good. At most a twentieth of the rows (or one row) may be ties. A quantised artefact passes
+    if its primary metric loses no more than its tolerance.
+
+    Outputs may be sequences of unequal length: only the steps before their ends are compared, and the report names the
+    first step at which two sequences diverge. Rows given as lists or ragged tensors end where their arrays end, and
+    strings are sequences of characters; for padded arrays, `lengths` or `padding` defines the ends. Scores are compared
+    at every step; tokens must be the same and end at the same step. If another output holds scores whose highest class
+    is the token at every step, a row is a tie only if the two highest scores lie closer than the tolerance at the step
+    where the row diverges.
 
     Args:
         artifacts: Dict from kind (`saved_model`, `tflite`, `tflite_dynamic_range`, `tflite_float16`, `tflite_int8`) to
-            path. A file with the signature `step` alone is run step by step.
-        inputs: The raw test inputs: an array, or a dict of arrays by input name. Rows of unequal length, as a list or
-            an array of arrays, are padded with zeros, batch by batch.
-        expected: What the Keras model gives for these inputs: its scores, an array `(n, ..., classes)`; or a dict of
-            arrays by output name, which are the outputs that are compared. Rows of unequal length are lists of arrays.
+            path. A file that has only the signature `step` runs step by step.
+        inputs: Raw test inputs: an array, or a dict of arrays by input name. Rows of unequal length, a list or an array
+            of arrays, are padded with zeros, batch by batch.
+        expected: Outputs of the Keras model for these inputs: its scores, an array `(n, ..., classes)`; or a dict of
+            the arrays to compare by output name. Rows of unequal length are lists of arrays.
         score: Optional function from the scores, or from the dict of arrays if `expected` is one, to a dict of metrics.
-            Sequences are given as arrays of arrays that are cut at their ends. Without it a quantised file passes if
-            its outputs lie near those of the model, measured by how far these spread.
+            It receives sequences as arrays of arrays, cut at their ends. Without it, a quantised file passes if its
+            outputs lie near the model's outputs, relative to the spread of these.
         primary: Name of the main metric.
-        rows: How many rows are run at several batch sizes.
+        rows: Number of rows to run at several batch sizes.
         tolerances: Optional dict from kind to another tolerance.
-        class_names: Optional list of the names of classes or tokens, or a dict of such lists by output name. If an
-            artefact also returns `labels`, they must be the names (or the indices) of its highest scores, where
-            `expected` is an array.
-        lower_is_better: Whether a lower primary metric is the better one.
-        classes: Whether the last axis of the scores holds classes, of which the highest is the label.
-        least_size: Tolerances are multiplied with the largest value of an output, or with this if it is larger.
-        relative: Whether the tolerance of a quantised artefact is a part of the primary metric of the model.
-        signatures: Optional dict from `saved_model` and `tflite` to the names of the signatures that are run, all with
-            the same inputs. The outputs of the first keep their names, those of the others are `<signature>_<output>`.
-            By default `serving_default`, and of `sequence`, `decode` and `step` the first that the file has.
-        lengths: For padded sequences of a known length, as that of the inputs: how many steps of each row count,
-            integers `(n,)`, of the axis behind the rows, or `(n, width)`, of the next one; or a dict of such arrays by
-            output name. Instead of an array: the name of another output that holds the lengths.
-        padding: For padded sequences that end at a token: this token, or a dict of tokens by output name. Sequences
-            lie along the last axis: `(n, time)`, or `(n, width, time)` from a beam.
+        class_names: Optional list of the names of classes or tokens, or a dict of such lists by output name. If
+            `expected` is an array and an artefact also returns `labels`, they must be the names (or the indices) of its
+            highest scores.
+        lower_is_better: Whether a lower primary metric is better.
+        classes: Whether the last axis of the scores holds classes, so that the highest one is the label.
+        least_size: Smallest factor of the tolerances, which are multiplied by the largest value of an output.
+        relative: Whether the tolerance of a quantised artefact is a fraction of the model's primary metric.
+        signatures: Optional dict from `saved_model` and `tflite` to the names of the signatures to run, all with the
+            same inputs. Outputs of the first keep their names, outputs of the others become `<signature>_<output>`. The
+            defaults are `serving_default`, and the first of `sequence`, `decode` and `step` that the file has.
+        lengths: Number of valid steps of each row, for padded sequences whose length is known, for example from the
+            inputs: integers `(n,)` for the axis after the rows, or `(n, width)` for the next one; or a dict of such
+            arrays by output name. The name of another output that holds the lengths may replace an array.
+        padding: Token that ends a padded sequence, or a dict of tokens by output name. Sequences lie along the last
+            axis: `(n, time)`, or `(n, width, time)` from a beam.
 
     Returns:
         Dict `{"rows": rows, "artifacts": {kind: {...}}}` that JSON can hold. Each artefact has `path`, `bytes`,
         `max_abs_diff`, `tolerance`, `test` (its metrics), `milliseconds_per_example`, `builtin_only` (`None` for a
-        SavedModel) and `passed`; if it did not pass, also `worst_row` and `reason`. `max_abs_diff` is that of the
-        outputs that are not integers (`None` if all are); where a float artefact has some, `ties` is the number of
-        rows that are ties. `milliseconds_per_example` is that of the first signature; where several are run,
-        `milliseconds` holds them by signature.
+        SavedModel) and `passed`; a failed one also has `worst_row` and `reason`. `max_abs_diff` covers the outputs that
+        are not integers (`None` if all are integers); if a float artefact has integer outputs, `ties` is the number of
+        ties. `milliseconds_per_example` belongs to the first signature; if several signatures run, `milliseconds` holds
+        the time of each.
 
     Raises:
-        ValueError: If a kind is unknown, `score` does not give the primary metric or is missing where a quantised file
-            gives sequences of tokens, an expected output holds NaN or infinite numbers or does not fit its `lengths`
-            or `padding`, or `signatures` names neither of the two, or none to run.
+        ValueError: If a kind is unknown; `score` does not return the primary metric, or is missing where a quantised
+            file gives sequences of tokens; an expected output holds NaN or infinite numbers or does not fit its
+            `lengths` or `padding`; or `signatures` has a key other than the two, or lists no signature.
 
     Example:
 
@@ -122,7 +123,7 @@ def check_export(
     report["artifacts"]["tflite"]["passed"]
     ```
 
-    Labels of tokens, in sentences of unequal length; and sequences that end at a token:
+    Labels of tokens in sentences of unequal length, and sequences that end at a token:
 
     ```python
     labels = [tagger(sentence[None])[0].numpy() for sentence in sentences]
@@ -199,7 +200,7 @@ def _check_operations(entry, kind):
 
 
 def _judge(entry, kind, calls, rules):
-    """Measures what an artefact gave in each call; returns sentences on what is wrong, and the worst row."""
+    """Measures the outputs of an artefact in each call; returns sentences about the problems, and the worst row."""
     selected = {call: _last_steps(_select(results, rules), rules.expected) for call, results in calls.items()}
     outputs = {call: rules.read(results) for call, results in selected.items()}
     whole, least_size, names = outputs["whole"], rules.least_size, rules.names
@@ -229,7 +230,7 @@ def _judge(entry, kind, calls, rules):
 
 
 def _select(results, rules):
-    """The outputs that are to be compared: those that are expected; or the scores, `probabilities` or the only one."""
+    """The outputs to compare: the expected ones; or the scores, which are `probabilities` or the only output."""
     if rules.by_name:
         if missing := sorted(set(rules.expected) - set(results)):
             raise ExportError(f"The outputs {sorted(results)} lack {', '.join(missing)}.")
@@ -242,7 +243,7 @@ def _select(results, rules):
 
 
 def _last_steps(results, expected):
-    """Of what was run step by step, the last answer, where the model has no axis of time."""
+    """Keeps only the last answer of a run step by step for outputs of the model without a time axis."""
     single = {name for name, wanted in expected.items() if wanted.lengths is None}
     return {
         name: value[:, -1] if name in single and np.ndim(value) == expected[name].steps.ndim + 1 else value
@@ -251,12 +252,12 @@ def _last_steps(results, expected):
 
 
 def _as_given(wanted, found):
-    """What is expected as sequences, if the file gives sequences and all of the model's happen to be of one length."""
+    """Expected outputs as sequences, if the file gives sequences and the model's happen to have equal lengths."""
     return wanted if found.lengths is None else wanted.as_sequences()
 
 
 def _labels(given, scores):
-    """The labels that a file gives along with its scores, cut as these are."""
+    """The labels that a file returns with its scores, cut at the same ends."""
     if scores.lengths is None:
         labels = as_array(given)
         return Output(labels, labels)
@@ -264,7 +265,7 @@ def _labels(given, scores):
 
 
 def _measure(entry, outputs, expected):
-    """Writes the largest difference into the entry, and returns its row; tokens are compared elsewhere."""
+    """Writes the largest difference of non-token outputs into the entry, and returns its row."""
     worst = []
     for name, wanted in expected.items():
         found = outputs[name]

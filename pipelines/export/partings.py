@@ -1,4 +1,4 @@
-"""Where two outputs differ: rows, the first step at which two sequences part, and words for it. Pure NumPy."""
+"""Finds the rows and the first step at which two outputs differ, and describes the difference in words. Pure NumPy."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ import numpy as np
 from .outputs import Output
 
 BEFORE = 8
-"""How many tokens before a parting are told."""
+"""Number of tokens before a parting that a message quotes."""
 END = "the end"
 
 
 def aligned(found: Output, wanted: Output) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The steps that sequences of both have, and the number of the sequence of each, `(steps,)`."""
+    """The steps that both outputs have in each sequence, and the sequence number of each step, `(steps,)`."""
     common = np.minimum(found.counts, wanted.counts)
     return found.heads(common), wanted.heads(common), np.repeat(np.arange(len(common)), common)
 
 
 def anywhere(truths: np.ndarray) -> np.ndarray:
-    """For each step whether any of its values is true, `(steps,)`."""
+    """Whether any value of each step is true, `(steps,)`."""
     return np.asarray(truths.any(axis=tuple(range(1, truths.ndim))))
 
 
 def difference_of(values: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """How far two arrays of numbers or truth values lie from each other, entry by entry."""
+    """Distance between two arrays of numbers or booleans, entry by entry."""
     return np.abs(values.astype("float64") - others.astype("float64"))
 
 
 def differences(found: Output, wanted: Output) -> np.ndarray:
-    """The largest difference in each row, `(rows,)`, in the steps that both have."""
+    """The largest difference in each row, `(rows,)`, over the steps that both have."""
     ours, theirs, sequence = aligned(found, wanted)
     of_steps = difference_of(ours, theirs)
     of_steps = of_steps.max(axis=tuple(range(1, of_steps.ndim)), initial=0.0)
@@ -40,14 +40,14 @@ def differences(found: Output, wanted: Output) -> np.ndarray:
 
 
 def other_lengths(found: Output, wanted: Output) -> np.ndarray:
-    """Rows of which a sequence has another length, `(rows,)`."""
+    """Rows with a sequence of another length, `(rows,)`."""
     return (found.counts != wanted.counts).reshape(len(wanted), -1).any(axis=1)
 
 
 def partings(found: Output, wanted: Output) -> np.ndarray:
-    """The first step at which each two sequences of tokens part, `(sequences,)`; -1 where they are the same.
+    """The first step at which each pair of token sequences diverges, `(sequences,)`; -1 where they are equal.
 
-    Where one is the beginning of the other, they part at its end.
+    If one sequence is a prefix of the other, they diverge at its end.
 
     >>> from .outputs import sequences
     >>> found, wanted = ([np.array(row) for row in rows] for rows in ([[5, 6, 7], [8]], [[5, 9, 7], [8, 4]]))
@@ -64,17 +64,17 @@ def partings(found: Output, wanted: Output) -> np.ndarray:
 
 
 def other_tokens(found: Output, wanted: Output) -> np.ndarray:
-    """Rows whose tokens are not those that are expected, `(rows,)`."""
+    """Rows whose tokens differ from the expected ones, `(rows,)`."""
     return np.asarray((partings(found, wanted) >= 0).reshape(len(wanted), -1).any(axis=1))
 
 
 def first_parting(found: Output, wanted: Output, row: int, names: Sequence[str] | None = None) -> str:
-    """Says where the sequences of a row part, in words.
+    """Describes in words where the sequences of a row diverge.
 
     Args:
         found: The output to judge.
-        wanted: The expected one.
-        row: A row in which they part.
+        wanted: The expected output.
+        row: A row in which the outputs diverge.
         names: Names of the tokens, if these are integers.
     """
     steps = partings(found, wanted)[row * wanted.width :][: wanted.width]
@@ -85,7 +85,7 @@ def first_parting(found: Output, wanted: Output, row: int, names: Sequence[str] 
 
 
 def parting(found: np.ndarray, wanted: np.ndarray, step: int, names: Sequence[str] | None = None) -> str:
-    """Says how two sequences of tokens part at a step, in words.
+    """Describes in words how two token sequences diverge at a step.
 
     >>> parting(np.array([3, 1]), np.array([3, 2]), 1, ["a", "runs", "sleeps", "dog"])
     "the sequences part at step 1 (counted from 0): 'runs' instead of 'sleeps' (ids 1, 2), after 'dog'"
@@ -107,14 +107,14 @@ def parting(found: np.ndarray, wanted: np.ndarray, step: int, names: Sequence[st
 
 
 def named(token: int | str, names: Sequence[str] | None) -> str:
-    """A token in words: its name in quotes, or its number if it has none."""
+    """A token in words: its name in quotes, or its number if it has no name."""
     if isinstance(token, str):
         return repr(token)
     return repr(str(names[token])) if names is not None and 0 <= token < len(names) else str(token)
 
 
 def beginning(tokens: np.ndarray, names: Sequence[str] | None) -> str:
-    """The last of some tokens in words: what stands before a parting."""
+    """The last of some tokens in words, to show what precedes a parting."""
     more = len(tokens) > BEFORE
     words = [named(token, names) for token in tokens[-BEFORE:]]
     if all(word[0] in "'\"" for word in words):

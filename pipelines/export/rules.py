@@ -1,4 +1,4 @@
-"""What an artefact is compared with, and how."""
+"""Defines what an artefact is compared with, and how."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .judging import FLOAT_KINDS
 from .outputs import Output, read
 
 SCORES = "scores"
-"""What the outputs are called in messages where there is only one of them that matters."""
+"""Name in messages for the outputs where only one of them matters."""
 
 
 class Rules:
-    """The arguments of `check_export`, checked.
+    """The checked arguments of `check_export`.
 
-    `expected` is a dict of outputs, and `measure` takes such a dict, whatever was given; `by_name` says whether it was
-    a dict. `reference` is the primary metric of the model. `names` are those of tokens and classes, by output.
+    `expected` is always a dict of outputs, and `measure` takes such a dict; `by_name` is true if the user gave a dict.
+    `reference` is the primary metric of the model. `names` holds the names of tokens and classes by output.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Rules:
         self.reference = float(metrics[primary]) if score and primary else None
 
     def _named(self, given: Any) -> dict[str, Any]:
-        """What is given by output name, or else for the only one."""
+        """An argument as a dict by output name; a single value belongs to the only output."""
         if given is None:
             return {}
         return given if self.by_name else {SCORES: given}
@@ -86,10 +86,10 @@ class Rules:
         return read(answers[name], lengths, self.padding.get(name), ends_known)
 
     def read(self, answers: Mapping[str, Any]) -> dict[str, Output]:
-        """What a file gave, by output name; rows of ragged tensors are lists.
+        """Reads the outputs of a file by name; rows of ragged tensors are lists.
 
         Raises:
-            ExportError: If it cannot be compared.
+            ExportError: If an output cannot be compared.
         """
         outputs = {}
         for name, values in answers.items():
@@ -100,10 +100,10 @@ class Rules:
         return outputs
 
     def check_kinds(self, kinds: Iterable[str]) -> None:
-        """Refuses to judge tokens of quantised files by how far they lie from those of the model.
+        """Refuses to judge tokens of quantised files by their distance from the model's tokens.
 
         Raises:
-            ValueError: If there are some, and no score.
+            ValueError: If a quantised file gives tokens and there is no score.
         """
         tokens = [
             name
@@ -115,7 +115,7 @@ class Rules:
             raise ValueError(f"The {', '.join(tokens)} of {', '.join(quantised)} are judged by a `score`: give one.")
 
     def measure(self, outputs: Mapping[str, Output]) -> Mapping[str, float]:
-        """The metrics of outputs by name; none without a score."""
+        """The metrics of outputs by name; empty without a score."""
         if not self.score:
             return {}
         values = {name: output.values for name, output in outputs.items()}
@@ -123,7 +123,7 @@ class Rules:
 
 
 def _check_ends(expected: Mapping[str, Any], lengths: Mapping[str, Any], padding: Mapping[str, Any]) -> None:
-    """Refuses ends of sequences that are not expected, or cannot be."""
+    """Refuses `lengths` and `padding` for outputs that are not expected, both for one output, and invalid lengths."""
     if unknown := sorted({*lengths, *padding} - set(expected)):
         raise ValueError(f"`lengths` and `padding` name outputs that are not expected: {', '.join(unknown)}.")
     if both := sorted(set(lengths) & set(padding)):

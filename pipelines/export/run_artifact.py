@@ -1,9 +1,9 @@
 """Runs one exported artefact in a process of its own, which cannot import the library that made it.
 
-Stand-alone: it is run by its path, as `run_artifact.py RUNTIME PATH INPUTS RESULTS ROWS SIGNATURES`. RUNTIME is
-`saved_model`, which needs TensorFlow alone, or `tflite`, which needs NumPy and LiteRT alone. SIGNATURES are names with
-commas between them; where there are none, `serving_default`, or the first that a file has of `sequence`, `decode` and
-`step`. They get the same inputs; the outputs of the second and further ones are called `SIGNATURE_OUTPUT`.
+Stand-alone script, run by its path as `run_artifact.py RUNTIME PATH INPUTS RESULTS ROWS SIGNATURES`. RUNTIME is
+`saved_model`, which needs only TensorFlow, or `tflite`, which needs only NumPy and LiteRT. SIGNATURES are names
+separated by commas; the default is `serving_default`, or the first of `sequence`, `decode` and `step` that a file has.
+All signatures get the same inputs; the outputs of every signature but the first are called `SIGNATURE_OUTPUT`.
 """
 
 import functools
@@ -16,16 +16,17 @@ import numpy as np
 BLOCKED = {"saved_model": ["keras_recurrent", "keras"], "tflite": ["keras_recurrent", "keras", "tensorflow"]}
 DEFAULTS = ("serving_default", "sequence", "decode", "step")
 BATCH_SIZE = 256
-STEPPED = 4  # rows that the signature `step` is given too, beside `sequence`
+STEPPED = 4  # rows that run through the signature `step` in addition to `sequence`
 STATE = re.compile(r"state_\d+")
 WARM_UP, TIMED = 3, 100
 
 
 def load_saved_model(path, names):
-    """The signatures of a SavedModel as functions from arrays to arrays, what their inputs are, and a fixed batch.
+    """Loads the signatures of a SavedModel.
 
-    An input is a pair of its type and the shapes that it may have, in which None or -1 are open; no shape if any will
-    do. Last comes another way to the same answers, if there is one: None.
+    Returns the signatures as functions from arrays to arrays, their inputs, the fixed batch size, if any, and None in
+    place of a second way to the same answers. An input is a pair of its dtype and its possible shapes, where None or -1
+    is open; no shape means any shape.
     """
     import tensorflow as tf
 
@@ -58,7 +59,7 @@ def ragged_rows(tensor):
 
 
 def load_tflite(path, names):
-    """The same of a TensorFlow Lite file; beside the signature `sequence`, `step` is another way."""
+    """Loads the signatures of a TensorFlow Lite file likewise; `step` is the second way in addition to `sequence`."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(path, num_threads=1)
@@ -84,7 +85,7 @@ def load_tflite(path, names):
 
 
 def chosen(names, present):
-    """The signatures that are run: those that are named, or else the first that there is of the usual ones."""
+    """The signatures to run: the named ones, or else the first of the usual ones that is present."""
     names = names or [name for name in DEFAULTS if name in present][:1]
     if not names or set(names) - set(present):
         raise ValueError(f"the artefact has the signatures {sorted(present)}, and not {names or list(DEFAULTS)}")
@@ -92,7 +93,7 @@ def chosen(names, present):
 
 
 def shared(inputs):
-    """The inputs of the first signature, which all of them must take."""
+    """The inputs of the first signature, which all signatures must take."""
     first, *others = inputs
     for other in others:
         if set(inputs[first]) != set(inputs[other]):
@@ -101,7 +102,7 @@ def shared(inputs):
 
 
 def run_all(runs, inputs):
-    """The outputs of several signatures; those of the first under their own names."""
+    """The outputs of several signatures; outputs of the first signature keep their names."""
     first = next(iter(runs))
     return {
         output if name == first else f"{name}_{output}": value
@@ -111,7 +112,7 @@ def run_all(runs, inputs):
 
 
 def by_steps(runner):
-    """The signature `step` as a function from whole sequences to the answers at all of their time steps."""
+    """The signature `step` as a function from whole sequences to the answers at all time steps."""
     details = runner.get_input_details()
     states = {name: detail for name, detail in details.items() if STATE.fullmatch(name)}
     ranks = {name: len(detail["shape"]) for name, detail in details.items() if name not in states}
@@ -119,7 +120,7 @@ def by_steps(runner):
 
 
 def run_steps(runner, inputs, ranks, states):
-    """The outputs of all time steps, one by one, from inputs of which some have an axis of time."""
+    """The outputs of all time steps, computed one by one; some inputs have a time axis."""
     in_time = [name for name, value in inputs.items() if value.ndim > ranks[name]]
     batch, length = inputs[in_time[0]].shape[:2]
     carried = {name: np.zeros((batch, *detail["shape"][1:]), detail["dtype"]) for name, detail in states.items()}
@@ -133,9 +134,9 @@ def run_steps(runner, inputs, ranks, states):
 
 
 def read_inputs(path, taken):
-    """The test inputs, under the names and in the types that the artefact has.
+    """The test inputs, with the names and dtypes of the artefact.
 
-    LiteRT itself takes any shape, and then fails where nobody looks for the reason: here they are compared.
+    Compares the shapes here, because LiteRT accepts any shape and fails later, where the cause is hard to see.
     """
     with np.load(path, allow_pickle=True) as file:
         names = [str(name) for name in file["names"]]
@@ -163,7 +164,7 @@ def unequal(array):
 
 
 def as_objects(rows):
-    """Rows as an array of objects, also where they have one shape."""
+    """Rows as an array of objects, even if they have the same shape."""
     rows = list(rows)
     array = np.empty(len(rows), object)
     array[:] = rows
@@ -171,7 +172,7 @@ def as_objects(rows):
 
 
 def fits(array, shape):
-    """Whether inputs have a shape, whatever their number; rows of unequal length have an open axis of their own."""
+    """Whether inputs fit a shape, for any number of rows; rows of unequal length need an open axis."""
     given = (None, *array[0].shape[1:]) if unequal(array) else array.shape[1:]
     row = tuple(shape)[1:]
     return len(given) == len(row) and all(
@@ -180,10 +181,10 @@ def fits(array, shape):
 
 
 def run_in_batches(run, inputs, rows, batch_size, fixed):
-    """All outputs of the first rows, computed batch by batch; of a fixed batch the last one is filled up.
+    """All outputs of the first rows, computed batch by batch; the last batch is filled up if the batch size is fixed.
 
-    Rows of unequal length are taken in the order of their lengths, so that little of a batch is padding. Outputs that
-    have other widths in other batches are arrays of arrays, and those of ragged tensors lists of them.
+    Rows of unequal length are sorted by length, so that batches hold little padding. Outputs whose width varies between
+    batches become arrays of arrays, and ragged tensors become lists of arrays.
     """
     batch_size = fixed or batch_size
     of_unequal_length = [value[:rows] for value in inputs.values() if value.dtype == object]
@@ -200,7 +201,7 @@ def run_in_batches(run, inputs, rows, batch_size, fixed):
 
 
 def joined(batches, order):
-    """The rows of all batches, one behind the other, then in an order."""
+    """The concatenated rows of all batches, reordered by `order`."""
     if isinstance(batches[0], list):
         rows = [row for batch in batches for row in batch]
         return [rows[number] for number in order]
@@ -210,7 +211,7 @@ def joined(batches, order):
 
 
 def padded(rows):
-    """Rows of unequal length as one array with zeros at the end, and at least one step; others as they are."""
+    """Pads rows of unequal length with zeros to one array of at least one step; leaves other rows unchanged."""
     if not unequal(rows):
         return rows
     width = max(1, *map(len, rows))
@@ -218,7 +219,7 @@ def padded(rows):
 
 
 def milliseconds_per_example(run, inputs, total, fixed):
-    """Median time of a call with one example, or with a fixed batch of them, divided by its size."""
+    """Median time of a call with one example or a fixed batch, divided by the batch size."""
     size = fixed or 1
     durations = []
     for call in range(WARM_UP + min(TIMED, total)):
@@ -230,7 +231,7 @@ def milliseconds_per_example(run, inputs, total, fixed):
 
 
 def main(runtime, path, inputs_path, results_path, rows, signatures):
-    sys.modules.update(dict.fromkeys(BLOCKED[runtime]))  # from here on, importing one of them is an error
+    sys.modules.update(dict.fromkeys(BLOCKED[runtime]))  # importing one of them is an error from here on
     load = {"saved_model": load_saved_model, "tflite": load_tflite}[runtime]
     runs, taken, fixed, step = load(path, [name for name in signatures.split(",") if name])
     inputs = read_inputs(inputs_path, taken)

@@ -1,4 +1,4 @@
-"""Export of a Keras model to a TensorFlow SavedModel."""
+"""Exports a Keras model to a TensorFlow SavedModel."""
 
 import contextlib
 import re
@@ -20,26 +20,26 @@ SIGNATURE = "serving_default"
 
 
 def export_saved_model(model, path, serve=None, inputs=None, signatures=None):
-    """Writes a Keras model as a SavedModel that needs TensorFlow alone.
+    """Writes a Keras model as a SavedModel that needs only TensorFlow.
 
-    The SavedModel has the signature `serving_default`, that takes what the model takes, under the same input names, and
-    further ones if they are asked for; weights that their models share are stored once. It runs on any device: no cuDNN
-    kernel is inside, wherever it was exported, and layers in mixed precision compute in float32. An older folder at
-    `path` is replaced when the new one is complete.
+    The SavedModel has the signature `serving_default`, which takes the inputs of the model under the same names, and
+    further signatures on request; weights that their models share are stored once. It runs on any device: it holds no
+    cuDNN kernel, wherever it was exported, and layers in mixed precision compute in float32. It replaces an older
+    folder at `path` when it is complete.
 
     Args:
         model: A built Keras model: Functional, Sequential, or a subclass of `keras.Model`.
         path: The folder to write.
-        serve: Optional function, made of TensorFlow operations, from the output (or outputs) of the model to a dict of
-            named tensors. By default the outputs carry the names that they have in the model.
-        inputs: For a subclass of `keras.Model`, what it is called with, as in `export_tflite`.
-        signatures: Optional dict from the names of further signatures to what they run: a built Keras model, which may
-            share layers with the first one, or a pair of such a model and its `serve`.
+        serve: Optional function of TensorFlow operations from the output (or outputs) of the model to a dict of named
+            tensors. By default, the outputs have the same names as in the model.
+        inputs: Inputs of a subclass of `keras.Model`, as in `export_tflite`.
+        signatures: Optional dict from the names of further signatures to built Keras models, which may share layers
+            with the first one, or to pairs of such a model and its `serve`.
 
     Raises:
         ValueError: If a model is not built, a subclassed model has no known inputs, an input name cannot stand in a
             signature, or a further signature is called `serving_default`.
-        ExportError: If the model cannot be saved, or if what was saved holds a cuDNN kernel or a path of this machine.
+        ExportError: If the model cannot be saved, or the SavedModel holds a cuDNN kernel or a path of this machine.
 
     Example:
 
@@ -57,7 +57,7 @@ def export_saved_model(model, path, serve=None, inputs=None, signatures=None):
     model.signatures["serving_default"](rows=x)["labels"]
     ```
 
-    What an encoder inside gives, as a signature of its own:
+    The output of an inner encoder, with a signature of its own:
 
     ```python
     hidden = keras.layers.LSTM(64, name="hidden")(rows)
@@ -81,7 +81,7 @@ def export_saved_model(model, path, serve=None, inputs=None, signatures=None):
 
 
 def _write(parts, folder):
-    """Writes models, by signature with their `serve`, into one SavedModel."""
+    """Writes models with their `serve`, by signature, into one SavedModel."""
     module = tf.Module(name="served")
     module.parts, functions = [], {}
     with contextlib.ExitStack() as stack:
@@ -94,7 +94,7 @@ def _write(parts, folder):
 
 
 def _machine_folders(path):
-    """The folders of this machine that no exported file may name. A system folder such as `/usr` tells nothing."""
+    """Folders of this machine that no exported file may name; a system folder such as `/usr` reveals nothing."""
     folders = [
         Path.cwd(),
         Path(path).absolute().parent,
@@ -120,7 +120,7 @@ def _check_saved(content, folders):
 
 
 def _texts(message):
-    """Every text and byte string in a protobuf message."""
+    """All texts and byte strings in a protobuf message."""
     for field, value in message.ListFields():
         if field.message_type and field.message_type.GetOptions().map_entry:
             values = [*value.keys(), *value.values()]

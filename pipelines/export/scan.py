@@ -1,7 +1,7 @@
-"""Linear recurrences for TensorFlow Lite: a few operations on blocks of time steps instead of an iteration for each.
+"""Runs linear recurrences in TensorFlow Lite with a few operations on blocks instead of one iteration per time step.
 
-Blocks of `BLOCK` steps are walked side by side, step by step; then the states at their ends are passed on from block to
-block, by doubling: after k rounds each has seen the 2^k blocks before it.
+All blocks of `BLOCK` steps are walked in parallel, step by step. Then their final states are passed on from block to
+block by doubling: after k rounds, each block has seen the 2^k blocks before it.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ BLOCK = 8
 
 @contextlib.contextmanager
 def all_at_once():
-    """Within this context the layers of this package run all time steps at once where they can."""
+    """Within this context, the layers of this package run all time steps at once where they can."""
     with paths.use("parallel", otherwise="loop"), scanned_by(scan):
         yield
 
@@ -25,9 +25,9 @@ def scan(a, b, product):
     """`h_t = a_t * h_(t-1) + b_t` for all t, with h = 0 before the first, for any number of time steps.
 
     Args:
-        a: Tensor of shape `(batch, time, size)`, or `(1, 1, size)` where it is the same for all.
+        a: Tensor of shape `(batch, time, size)`, or `(1, 1, size)` if it is constant.
         b: Tensor of shape `(batch, time, size)`.
-        product: What `*` means: associative, and linear in each argument.
+        product: Function for `*`, associative and linear in each argument.
 
     Returns:
         Tensor of shape `(batch, time, size)`.
@@ -45,7 +45,7 @@ def scan(a, b, product):
 
 
 def _each_step(tensor, steps):
-    """The first, second ... step of all blocks: `BLOCK` tensors of shape `(batch, blocks, size)`."""
+    """The first step of all blocks, the second step, and so on: `BLOCK` tensors of shape `(batch, blocks, size)`."""
     if tensor.shape[1] == 1:
         return [tensor] * BLOCK
     missing = -steps % BLOCK
@@ -55,7 +55,7 @@ def _each_step(tensor, steps):
 
 
 def _before_each_block(a, b, product):
-    """The state before each block, from the decay and the end of each, `(batch, blocks, size)`."""
+    """The state before each block, from the decay and the final state of each, `(batch, blocks, size)`."""
     blocks = tf.shape(b)[1]
     numbers = tf.range(blocks)
 

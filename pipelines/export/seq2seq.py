@@ -1,4 +1,4 @@
-"""Export of an encoder and a decoder as one TensorFlow Lite file that searches for the answer itself."""
+"""Exports an encoder and a decoder as one TensorFlow Lite file that includes the search for the answer."""
 
 import functools
 from pathlib import Path
@@ -19,27 +19,27 @@ def export_decoder(
 ):
     """Writes an encoder and a decoder as a TensorFlow Lite file that needs builtin operations only.
 
-    The decoder takes one step. Its inputs are the last token, int32 of shape `(batch,)` or `(batch, 1)`, then one for
-    each output of the encoder, in their order. Its outputs are the logits of the next token, `(batch, tokens)` or
-    `(batch, 1, tokens)`, then the new states: what takes the place of the first of those inputs. Inputs that are left
-    over, such as a memory that is attended to, stay as they are.
+    The decoder takes one step. Its inputs are the last token, int32 of shape `(batch,)` or `(batch, 1)`, then one input
+    for each output of the encoder, in the same order. Its outputs are the logits of the next token, `(batch, tokens)`
+    or `(batch, 1, tokens)`, then the new states, which replace the first of those inputs. The remaining inputs, such as
+    an attention memory, stay constant.
 
-    The file has the signatures `encode` and `step`, the two models as they are, and `decode`, which takes the inputs of
-    the encoder and gives `tokens` (int32, `(batch, length)`, filled up with `end`) and `scores` (`(batch,)`, as in
-    `decoding`); from a beam `(batch, width, length)` and `(batch, width)`, the best first. Beside a beam there is the
-    signature `greedy` too, which gives what `decode` would without one. They share their weights.
+    The file has the signatures `encode` and `step`, which are the two models, and `decode`, which takes the inputs of
+    the encoder and returns `tokens` (int32, `(batch, length)`, padded with `end`) and `scores` (`(batch,)`, as in
+    `decoding`); a beam returns `(batch, width, length)` and `(batch, width)`, the best first. A file with a beam also
+    has the signature `greedy`, which decodes without the beam. All signatures share their weights.
 
     Args:
         encoder: A built Keras model.
-        decoder: A built Keras model that gives logits.
-        path: Where to write the file.
-        start: The token before the first one.
-        end: The token after the last one.
-        length: The most tokens that an answer may have.
-        width: 1 for greedy decoding, else the width of the beam.
-        length_penalty: As in `decoding.beam`.
+        decoder: A built Keras model that outputs logits.
+        path: Path of the file to write.
+        start: Token that starts an answer.
+        end: Token that ends an answer.
+        length: Maximum number of tokens in an answer.
+        width: Width of the beam; 1 for greedy decoding.
+        length_penalty: Exponent of the length, as in `decoding.beam`.
         quantization: `None`, `"dynamic_range"` or `"float16"`.
-        consensus: As in `decoding.beam`.
+        consensus: Whether to rank answers by their agreement, as in `decoding.beam`.
 
     Raises:
         ValueError: If the decoder does not fit the encoder, or an argument is out of range.
@@ -75,7 +75,7 @@ def _check_fit(encoder, decoder):
 
 
 def _trace(encoder, decoder, start, end, length, width, beam):
-    """A module that holds the weights, and the concrete functions by signature."""
+    """The module that holds the weights, and the concrete functions by signature."""
     encoding, encode = trace(encoder, "encode")
     stepping, step = trace(decoder, "step")
     names = [tensor.name for tensor in decoder.inputs]
@@ -85,7 +85,7 @@ def _trace(encoder, decoder, start, end, length, width, beam):
     carried = len(results) - 1
 
     def search(find, width):
-        """A function from the inputs of the encoder to what `find` finds with `width` sequences a row."""
+        """A function from the inputs of the encoder to the result of `find` with `width` sequences a row."""
 
         def decode(**inputs):
             encoded = encode(**inputs)

@@ -1,4 +1,4 @@
-"""Traces a Keras model as one time step: the states of its recurrent layers come in, and go out."""
+"""Traces a Keras model as one time step with the states of its recurrent layers as inputs and outputs."""
 
 import keras
 import numpy as np
@@ -11,30 +11,30 @@ from .loop import make_step, zeros_like_output
 from .tracing import from_the_start, inference, input_names, output_names, values
 
 STEPS = 5
-"""Over how many time steps a stepped model is compared with the whole one, beyond the reach of its convolutions."""
+"""Number of compared time steps between a stepped model and the whole one, beyond the reach of its convolutions."""
 TOLERANCE, ROUNDING = 1e-4, 1e-5
-"""By how much of its range an output may differ, and by how much of its size."""
+"""Largest difference of an output as a fraction of its range, and as a fraction of its size."""
 BYTES, TOKENS = 256, 2
-"""How many different values are drawn for 8-bit inputs, and for other integers that no embedding tells about."""
+"""Number of different random values for 8-bit inputs, and for other integer inputs without an embedding."""
 
 
 def trace_step(model, sequence):
-    """Traces one time step of a Functional model, and checks that steps give what the whole sequence gives.
+    """Traces one time step of a Functional model, and checks that steps give the same answers as whole sequences.
 
-    The inputs of the function are those of the model without their axis of time, and `state_0, state_1, ...`, in the
-    order in which the recurrent layers are called. Its outputs are those of the model, without their axis of time
-    where they have one, and the new states under the names of the old ones. A model begins with states of zeros.
+    The function takes the inputs of the model without their time axis, and `state_0, state_1, ...` in the order in
+    which the recurrent layers are called. It returns the outputs of the model without their time axis, if any, and the
+    new states under the names of the old ones. All states begin as zeros.
 
     Args:
         model: A Functional model.
-        sequence: Its concrete function over whole sequences, as `tracing.trace` gives it.
+        sequence: Concrete function of the model for whole sequences, from `tracing.trace`.
 
     Returns:
         A concrete function.
 
     Raises:
-        NotSteppableError: If there is no recurrent layer, a layer needs more than one time step at once or begins with
-            states other than zeros, or steps do not give what the whole sequence gives.
+        NotSteppableError: If the model has no recurrent layer, a layer needs more than one time step at once or begins
+            with states other than zeros, or the answers of steps and whole sequences differ.
     """
     _refuse_what_needs_the_whole(model)
     in_time = _inputs_in_time(model)
@@ -45,17 +45,17 @@ def trace_step(model, sequence):
             _compare(model, in_time, sequence, step, states)
     except NotSteppableError:
         raise
-    except Exception as error:  # a layer may raise whatever it likes about a single time step
+    except Exception as error:  # a layer may raise any error for a single time step
         reason = str(error).strip().partition("\n")[0]
         raise NotSteppableError(f"{model.name!r} does not take a single time step: {reason}") from error
     return step
 
 
 class OneStep:
-    """Takes the place of the loop over time: each call takes one time step, from the states that it is given.
+    """Replaces the loop over time: each call runs one time step from the given states.
 
     Args:
-        states: The states of all calls, or None to begin each with its own initial states.
+        states: States of all calls, or None to begin each call with its own initial states.
     """
 
     def __init__(self, states=None):
@@ -75,7 +75,7 @@ class OneStep:
         zero_output_for_mask=False,
         return_all_outputs=True,
     ):
-        """Takes one time step, with the arguments and results of the `rnn` of the Keras backends."""
+        """Runs one time step, with the arguments and results of `rnn` in the Keras backends."""
         axis = 0 if time_major else 1
         slices = [tf.gather(sequence, 0, axis=axis) for sequence in tree.flatten(inputs)]
         states = [tf.convert_to_tensor(state) for state in tree.flatten(initial_states)]
@@ -88,7 +88,7 @@ class OneStep:
         count = len(tree.flatten(structure))
         if mask is None:
             carried = [None] * count + self._take(states)
-        else:  # a masked step repeats the last output, which therefore is a state too
+        else:  # a masked step repeats the last output, which is therefore a state too
             here = tf.cast(tf.gather(mask, 0, axis=axis), tf.bool)
             slices.append(here if len(here.shape) == 2 else tf.expand_dims(here, -1))
             batch = tf.shape(slices[0])[0]
@@ -114,7 +114,7 @@ def _refuse_what_needs_the_whole(model):
 
 
 def _inputs_in_time(model):
-    """The names of the inputs that have an axis of time: those of open length, or else those with features, or all."""
+    """Names of the inputs with a time axis: inputs of open length, else inputs with features, else all inputs."""
     ranked = [(len(tensor.shape), tensor) for tensor in model.inputs]
     open_length = [tensor.name for rank, tensor in ranked if rank > 1 and tensor.shape[1] is None]
     with_features = [tensor.name for rank, tensor in ranked if rank > 2]
@@ -126,7 +126,7 @@ def _inputs_in_time(model):
 
 
 def _specs(model, in_time):
-    """The inputs of a single time step, without the axis of time."""
+    """Specifications of the inputs for a single time step, without the time axis."""
     shapes = {tensor.name: list(tensor.shape) for tensor in model.inputs}
     for name in in_time:
         del shapes[name][1]
@@ -134,7 +134,7 @@ def _specs(model, in_time):
 
 
 def _find_states(model, in_time):
-    """The specifications of all states, after a check that they begin as zeros whatever the inputs are."""
+    """Specifications of all states; checks that they begin as zeros for any inputs."""
 
     def begin(**inputs):
         one = OneStep()
@@ -170,7 +170,7 @@ def _trace(model, in_time, states):
 
 
 def _call(model, in_time, inputs, one):
-    """The outputs of a model for one time step, by name, without their axis of time."""
+    """The outputs of a model for one time step, by name, without their time axis."""
     inputs = {name: tf.expand_dims(value, 1) if name in in_time else value for name, value in inputs.items()}
     structure = tree.pack_sequence_as(model.input, [inputs[name] for name in input_names(model)])
     scope = keras.StatelessScope(state_mapping=values(model))
@@ -182,20 +182,20 @@ def _call(model, in_time, inputs, one):
 
 
 def _without_time(value, whole, lengths):
-    """An output of one time step without its axis of time, if that of the whole sequence has one."""
+    """An output of one time step without its time axis, if the output of the whole sequence has one."""
     in_time = len(value.shape) > 1 and value.shape[1] == 1 and whole.shape[1] in lengths
     return tf.squeeze(value, 1) if in_time else value
 
 
 def random_inputs(model, specs, rows, length, random):
-    """Random values for the inputs of a model: real numbers, bytes, tokens, truth values.
+    """Random values for the inputs of a model: real numbers, bytes, tokens or booleans.
 
     Args:
         model: A Keras model.
         specs: Dict of `tf.TensorSpec` by input name.
-        rows: How many examples, where the batch is open.
-        length: How many time steps, where their number is open.
-        random: A NumPy generator.
+        rows: Number of examples where the batch is open.
+        length: Number of time steps where it is open.
+        random: A NumPy random generator.
     """
     vocabularies = [layer.input_dim for layer in all_layers(model) if isinstance(layer, keras.layers.Embedding)]
     examples = {}
@@ -208,7 +208,7 @@ def random_inputs(model, specs, rows, length, random):
 
 
 def _reach(model):
-    """How many time steps the convolutions and poolings of a model may look back."""
+    """Number of time steps that the convolutions and poolings of a model may look back."""
     reach = 0
     for layer in all_layers(model):
         for sizes in (getattr(layer, "kernel_size", None), getattr(layer, "pool_size", None)):
@@ -218,7 +218,7 @@ def _reach(model):
 
 
 def _compare(model, in_time, sequence, step, states):
-    """Checks that the last of some steps, or each where the output has an axis of time, gives what the whole gives."""
+    """Checks that steps agree with the whole sequence: every step of an output with a time axis, else the last step."""
     random = np.random.default_rng(0)
     specs = sequence.structured_input_signature[1]
     inputs = random_inputs(model, specs, 2, STEPS + _reach(model), random)

@@ -1,4 +1,4 @@
-"""Keeps the terminal quiet while TensorFlow converts."""
+"""Keeps the terminal quiet while TensorFlow converts a model."""
 
 import contextlib
 import os
@@ -8,10 +8,10 @@ import tempfile
 
 @contextlib.contextmanager
 def captured_output():
-    """Sends all that this process prints, C++ libraries too, to a temporary file instead of the terminal.
+    """Redirects all output of this process, including C++ libraries, from the terminal to a temporary file.
 
     Yields:
-        Function that returns the text captured so far.
+        Function that returns the captured text so far.
     """
     sys.stdout.flush()
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Export of a Keras model to TensorFlow Lite."""
+"""Exports a Keras model to TensorFlow Lite."""
 
 from pathlib import Path
 
@@ -19,29 +19,29 @@ SIGNATURES = ("sequence", "step")
 def export_tflite(model, path, quantization=None, representative_data=None, signatures=None, inputs=None):
     """Writes a Keras model as a TensorFlow Lite file that needs builtin operations only.
 
-    The signature `sequence` takes whole sequences. Its inputs and outputs carry the names that they have in the model;
-    a layer that gives several outputs gives `name, name_1, ...`. Batch and time are dynamic where the model leaves them
-    `None`. Any recurrent layer that runs on the loop of Keras is exported, custom cells and masks included. Layers in
+    The signature `sequence` takes whole sequences. Its inputs and outputs have the same names as in the model; a layer
+    with several outputs gives `name, name_1, ...`. Batch and time are dynamic where the model leaves them `None`. The
+    export supports any recurrent layer that runs on the loop of Keras, including custom cells and masks. Layers in
     mixed precision compute in float32, and `TimeDistributed` folds time into the batch.
 
-    The signature `step` takes one time step, without the axis of time, and `state_0, state_1, ...`, which begin as
-    zeros; it gives the outputs and the new states. `pipelines.runtime.StreamingModel` runs it. It gives what
-    `sequence` gives, which is checked over five time steps beyond the reach of convolutions, shares its weights, and
-    exists for models that can answer from their states alone.
+    The signature `step` takes one time step, without the time axis, and `state_0, state_1, ...`, which begin as zeros;
+    it returns the outputs and the new states. `pipelines.runtime.StreamingModel` runs it. It shares the weights of
+    `sequence` and gives the same answers, which is checked over five time steps beyond the reach of convolutions. Only
+    models that can answer from their states alone have it.
 
     Args:
         model: A built Keras model: Functional, Sequential, or a subclass of `keras.Model`.
-        path: Where to write the file. Its folder is created, and the file is written whole or not at all.
+        path: Path of the file to write. Its folder is created, and the file is written whole or not at all.
         quantization: `None`; `"dynamic_range"`, weights in 8 bits, a third of the size or less; `"float16"`, weights in
             16 bits, half of the size; or `"int8"`, weights and activations in 8 bits, for the signature `step`, and for
-            `sequence` if the model fixes a length of at most 80 steps. Small tensors stay as they are; inputs and
-            outputs too.
-        representative_data: For int8, some hundred examples of what the model takes, from which the ranges of its
-            activations are read: an array, or a dict of arrays by input name.
-        signatures: Which signatures the file shall have: `"sequence"`, `"step"`, or both. `None`: `sequence`, and
-            `step` where the model can be stepped.
-        inputs: For a subclass of `keras.Model`, what it is called with: one `keras.Input`, or a list or dict of them.
-            `None` where it has been called with one tensor of real numbers.
+            `sequence` if the model has a fixed length of at most 80 steps. Small tensors, inputs and outputs keep their
+            types.
+        representative_data: For int8, a few hundred examples of the model's inputs, which determine the ranges of the
+            activations: an array, or a dict of arrays by input name.
+        signatures: Signatures of the file: `"sequence"`, `"step"`, or both. `None` stands for `sequence`, and `step` if
+            the model can be stepped.
+        inputs: Inputs of a subclass of `keras.Model`: one `keras.Input`, or a list or dict of them. `None` if it has
+            been called with one tensor of real numbers.
 
     Raises:
         ValueError: If the model is not built, a subclassed model has no known inputs, an input name cannot stand in a
@@ -97,7 +97,7 @@ def _trace_signatures(model, wanted):
 
 
 def _without_loops(model, module, functions, wanted):
-    """The signatures that can be converted to int8: `sequence` unrolled, if it is short, and `step`."""
+    """The signatures that can be converted to int8: an unrolled `sequence`, if it is short, and `step`."""
     if int8.can_unroll(model) and "sequence" in functions:
         with unrolled_loop():
             module.unrolled, functions["sequence"] = trace(model, "sequence")

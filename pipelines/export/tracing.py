@@ -16,17 +16,17 @@ from .keras_backend import all_layers, built_shape, without_cudnn
 
 
 def trace(model, name, serve=None, walk=None):
-    """Traces the inference of a model, in float32 and without cuDNN kernels.
+    """Traces the inference of a model in float32 and without cuDNN kernels.
 
     Args:
         model: A built Functional or Sequential model.
         name: Name of the function.
         serve: Optional function from the outputs of the model to a dict of named tensors.
-        walk: Context that says how the layers of this package walk over time; by default on the plain loop.
+        walk: Context that chooses how the layers of this package walk over time; the default is the plain loop.
 
     Returns:
-        Tuple `(module, function)`: a concrete function, and a `tf.Module` that holds what it needs (variables and
-        lookup tables). The inputs of the function are named as those of the model.
+        Tuple `(module, function)`: a `tf.Module` that holds the variables and lookup tables, and a concrete function
+        whose inputs have the same names as the model's.
 
     Raises:
         ValueError: If the model is not built, neither Functional nor Sequential, or has an input name that cannot
@@ -58,7 +58,7 @@ def trace(model, name, serve=None, walk=None):
 
 @contextlib.contextmanager
 def inference(model, walk=None):
-    """Within this context a model runs as it is exported: in float32, on the plain loop, without cuDNN kernels."""
+    """Within this context, a model runs as it is exported: in float32, on the plain loop, without cuDNN kernels."""
     with without_cudnn(model), _in_float32(model), walk or paths.use("loop"):
         yield
 
@@ -67,7 +67,7 @@ def save(module, folder, signatures, options=None):
     """Writes a module as a SavedModel.
 
     Raises:
-        OSError: If the file system refuses, for which TensorFlow has errors of its own.
+        OSError: If the file system refuses; replaces TensorFlow's own errors.
     """
     try:
         tf.saved_model.save(module, str(folder), signatures=signatures, options=options)
@@ -80,11 +80,11 @@ def as_functional(model, inputs=None):
 
     Args:
         model: A built Keras model.
-        inputs: What a subclassed model is called with: a `keras.Input`, or a list or dict of them. `None`: one tensor
-            of the shape that it was built for.
+        inputs: Inputs of a subclassed model: a `keras.Input`, or a list or dict of them. `None` stands for one tensor
+            of the shape for which it was built.
 
     Raises:
-        ValueError: If the model is not built, or it is subclassed and its inputs are not known.
+        ValueError: If the model is not built, or it is subclassed and its inputs are unknown.
     """
     if not isinstance(model, keras.Model):
         raise ValueError(f"Only a Keras model can be exported, not {type(model).__name__!r}.")
@@ -135,7 +135,7 @@ def input_names(model):
 
 @contextlib.contextmanager
 def _in_float32(model):
-    """Within this context layers in mixed precision compute in float32, as their weights are."""
+    """Within this context, layers in mixed precision compute in float32, the type of their weights."""
     mixed = [layer for layer in all_layers(model) if layer.compute_dtype != layer.variable_dtype == "float32"]
     policies = [layer.dtype_policy for layer in mixed]
     try:
@@ -148,12 +148,12 @@ def _in_float32(model):
 
 
 def values(model):
-    """Pairs `(variable, its value)` of all variables of a model, and of the states that its stateful layers keep."""
+    """Pairs `(variable, value)` for all variables of a model, including the states of its stateful layers."""
     return [(variable, variable.value) for variable in [*model.variables, *stateful_states(model)]]
 
 
 def stateful_states(model):
-    """The variables in which stateful layers keep their states from one call to the next."""
+    """The variables in which stateful layers keep their states between calls."""
     states = []
     for layer in all_layers(model):
         if getattr(layer, "stateful", False) and hasattr(layer, "states"):
@@ -165,7 +165,7 @@ def stateful_states(model):
 
 @contextlib.contextmanager
 def from_the_start(model):
-    """Within this context the states that stateful layers keep are zeros, as the exported model begins."""
+    """Within this context, the states of stateful layers are zeros, the initial states of the exported model."""
     states = stateful_states(model)
     kept = [state.numpy() for state in states]
     try:

@@ -1,1 +1,1 @@
-"""Where data comes from, one file a source."""
+"""Data sources, one file for each."""

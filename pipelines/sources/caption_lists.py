@@ -1,13 +1,14 @@
-"""Lists of captions: which sentences describe which picture file, in four forms, recognised by their content.
+"""Reads lists of captions, which assign sentences to image files, in four forms recognised by their content.
 
-- A JSON array of `{"filename", "split", "captions": ["...", ...]}`, the split optional; or JSON Lines of these.
+- A JSON array of `{"filename", "split", "captions": ["...", ...]}`, where the split is optional; or JSON Lines of these
+  objects.
 - The JSON of A. Karpathy and L. Fei-Fei, Deep Visual-Semantic Alignments for Generating Image Descriptions, 2015
-  (arXiv:1412.2306): `{"images": [{"filename", "split", "sentences": [{"raw"}, ...]}]}`, with the folder in "filepath"
-  or not.
-- That of COCO: X. Chen et al., Microsoft COCO Captions, 2015 (arXiv:1504.00325): `{"images": [{"id", "file_name"}],
-  "annotations": [{"image_id", "caption"}]}`.
-- That of Flickr8k: M. Hodosh, P. Young and J. Hockenmaier, Framing Image Description as a Ranking Task, JAIR 2013:
-  lines of `NAME.jpg#0`, a tab and a caption; the splits, if any, stand beside it in `FLICKR_SPLITS`.
+  (arXiv:1412.2306): `{"images": [{"filename", "split", "sentences": [{"raw"}, ...]}]}`, where "filepath" may name the
+  folder.
+- The JSON of COCO: X. Chen et al., Microsoft COCO Captions, 2015 (arXiv:1504.00325): `{"images": [{"id",
+  "file_name"}], "annotations": [{"image_id", "caption"}]}`.
+- The lines of Flickr8k: M. Hodosh, P. Young and J. Hockenmaier, Framing Image Description as a Ranking Task, JAIR 2013:
+  `NAME.jpg#0`, a tab and a caption. The `FLICKR_SPLITS` in the same folder, if any, define the splits.
 """
 
 from __future__ import annotations
@@ -43,13 +44,13 @@ KINDS = {str: "a string", bool: "a boolean", int: "a number", float: "a number",
 
 @dataclass(frozen=True)
 class Entry:
-    """The captions of a picture as a list has them.
+    """The captions of an image as the list gives them.
 
     Attributes:
-        names: Of the picture's file: the most exact first.
-        captions: As they are written.
-        split: One of `SPLITS`; None if the list has none.
-        place: In the list, such as `entry 3`.
+        names: Possible names of the image file, the most exact one first.
+        captions: Captions, unchanged.
+        split: One of `SPLITS`; None if the list has no splits.
+        place: Position in the list, such as `entry 3`.
     """
 
     names: tuple[str, ...]
@@ -59,10 +60,10 @@ class Entry:
 
 
 def find(folder: Path) -> Path:
-    """The list of captions in a folder.
+    """Finds the list of captions in a folder.
 
     Raises:
-        DataError: If there is none, or it is not clear which.
+        DataError: If the folder holds no list or several candidates.
     """
     looked_for = f"{', '.join(NAMES)}, or else a single file {' or '.join(PATTERNS)}"
     found = [folder / name for name in NAMES if (folder / name).is_file()] or sorted(
@@ -80,10 +81,10 @@ def read(path: Path) -> tuple[list[Entry], tuple[str, ...]]:
     """Reads a list of captions.
 
     Returns:
-        Its entries in their order: a file may have several; and notes for the user.
+        The entries in the order of the list (an image may have several), and notes for the user.
 
     Raises:
-        DataError: If the file can't be read, is of no known form, or an entry of it is wrong.
+        DataError: If the file can't be read, has an unknown form, or holds an invalid entry.
     """
     text = _text(path)
     if not text.strip():
@@ -106,13 +107,13 @@ def read(path: Path) -> tuple[list[Entry], tuple[str, ...]]:
 
 
 def split_of(name: Any, place: str) -> str:
-    """The split that a word stands for.
+    """The split that a name means.
 
     >>> split_of("Val", "entry 3")
     'validation'
 
     Raises:
-        DataError: If it stands for none.
+        DataError: If the name is unknown.
     """
     known = {word: split for split, words in SPLITS.items() for word in words}
     if not isinstance(name, str) or name.strip().lower() not in known:
@@ -137,7 +138,7 @@ def _text(path: Path) -> str:
 
 
 def _json(text: str, path: Path) -> dict | list[tuple[str, int, Any]]:
-    """An object, or the entries of an array or of JSON Lines with what their number is one of."""
+    """An object; or the entries of an array or of JSON Lines, each as `("entry" or "line", number, value)`."""
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
@@ -145,7 +146,7 @@ def _json(text: str, path: Path) -> dict | list[tuple[str, int, Any]]:
             return list(_json_lines(text, path))
         place = f"{path}, line {error.lineno}, column {error.colno}"
         raise DataError(f"{place}: broken JSON: {error.msg}.") from None
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits, arrays in arrays in arrays
+    except (ValueError, RecursionError) as error:  # a number with thousands of digits, or arrays nested too deeply
         raise DataError(f"{path} can't be read as JSON: {error}.") from None
     if isinstance(value, dict):
         return [("line", 1, value)] if "filename" in value else value
@@ -223,7 +224,7 @@ def _flickr(text: str, path: Path) -> tuple[list[Entry], tuple[str, ...]]:
 
 
 def _divided(found: Mapping[str, Entry], path: Path) -> tuple[list[Entry], tuple[str, ...]]:
-    """Entries with the splits that the files beside their list give them; those in no split are left out."""
+    """Adds the splits from the files in the folder of the list; leaves out entries that are in no split."""
     splits: dict[str, str] = {}
     for split, file in FLICKR_SPLITS.items():
         for number, line in enumerate(_text(path.parent / file).split("\n"), 1):
@@ -245,7 +246,7 @@ def _divided(found: Mapping[str, Entry], path: Path) -> tuple[list[Entry], tuple
 
 
 def _field(row: Any, key: str, kind: Any, where: str | Path) -> Any:
-    """A value of an object, of the kind that it must have."""
+    """A value of an object, checked for its type."""
     if not isinstance(row, dict):
         raise DataError(f"{where} is {_kind(row)}; expected an object with {key!r}.")
     if key not in row:

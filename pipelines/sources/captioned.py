@@ -1,4 +1,4 @@
-"""Pictures with captions: files with a list of captions, or COCO of TensorFlow Datasets; pictures stay on disk."""
+"""Loads captioned images from files with a list of captions or from COCO of TensorFlow Datasets; they stay on disk."""
 
 from __future__ import annotations
 
@@ -46,13 +46,14 @@ SENTENCES = {
 
 @dataclass(frozen=True)
 class Captioned:
-    """Pictures with captions.
+    """Images with captions.
 
     Attributes:
-        pictures: Each with at least one caption, in the order of the list.
-        captions: Of each picture, without white space around them; none is empty.
-        splits: "train", "validation" or "test" of each picture; None if the source has none. One may be missing.
-        notes: For the user: what was found and how it was treated.
+        pictures: Images with at least one caption each, in the order of the list.
+        captions: Captions of each image, not empty and without surrounding white space.
+        splits: Split of each image, "train", "validation" or "test"; None if the source has no splits. Not every split
+            needs to occur.
+        notes: Notes for the user: what was found and how it was treated.
     """
 
     pictures: Pictures
@@ -65,14 +66,14 @@ class Captioned:
 
 
 def load(path: Path, captions: Path | None) -> Captioned:
-    """Loads the captions of picture files.
+    """Loads the captions of image files.
 
     Args:
-        path: The pictures, as `picture_folders.open_pictures` takes them.
-        captions: Their list, in any form of `caption_lists`; None looks for it in the folder of the pictures or tar.
+        path: A folder or a tar of images, as in `picture_folders.open_pictures`.
+        captions: List of captions in any form of `caption_lists`; None searches the folder of the images or of the tar.
 
     Raises:
-        DataError: If the pictures or the list can't be used, or a caption has no picture.
+        DataError: If the images or the list can't be used, or a caption has no image.
     """
     path = Path(path)
     files, notes = open_pictures(path)
@@ -109,12 +110,12 @@ def load(path: Path, captions: Path | None) -> Captioned:
 
 
 def load_tfds(data_dir: Path | None) -> Captioned:
-    """Loads COCO's captions of TensorFlow Datasets, in the splits of Karpathy; "restval" counts as training.
+    """Loads the COCO captions from TensorFlow Datasets in Karpathy's splits; "restval" counts as training.
 
-    All records are read once for their captions, and the pictures are read again from their places in the files.
+    All records are read once for their captions; the images are read later from their positions in the files.
 
     Args:
-        data_dir: Where data sets are prepared; None for TFDS' own folder.
+        data_dir: Folder of prepared data sets; None for the default of TFDS.
 
     Raises:
         DataError: If the data set is not prepared and can't be downloaded, or can't be read.
@@ -139,7 +140,9 @@ def load_tfds(data_dir: Path | None) -> Captioned:
 
 
 def also_in_training(digests: Sequence[str], splits: Collection[str], split: str) -> list[tuple[int, int]]:
-    """Rows of pictures of a split, each with the row of the same picture, by content, in training.
+    """Pairs of rows for images of a split that also occur in training: the row itself, and the training row.
+
+    Images are the same if their digests are equal.
 
     >>> also_in_training(["a", "b", "a", "a", "c"], ["train", "train", "test", "validation", "test"], "test")
     [(2, 0)]
@@ -157,7 +160,7 @@ def _at(entry: Entry) -> str:
 
 
 def _kept(captions: Sequence[str], place: str, treatments: Treatments) -> list[str]:
-    """The captions that are not empty, as they can be written to any file."""
+    """The captions that are not empty, without characters that can't be written to a file."""
     kept = []
     for caption in captions:
         text = writable(caption, place, treatments).strip()
@@ -169,7 +172,7 @@ def _kept(captions: Sequence[str], place: str, treatments: Treatments) -> list[s
 
 
 def _rows(entries: Sequence[Entry], files: InFolder | InTar, path: Path) -> list[int | None]:
-    """The row of each entry's picture; None for one that does not exist and has no captions."""
+    """The row of each entry's image; None if the image does not exist and the entry has no captions."""
     find = Finder(files.names)
     rows: list[int | None] = []
     missing = []
@@ -203,7 +206,7 @@ def _count_left_out(
     files: InFolder | InTar,
     treatments: Treatments,
 ) -> None:
-    """Counts the pictures that no caption is left of, and those that the list does not name."""
+    """Counts the images without any remaining caption, and the images that the list does not name."""
     known: set[int | str] = set(used)
     for entry, row in zip(entries, rows, strict=True):
         key = entry.names[0] if row is None else row

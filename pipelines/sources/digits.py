@@ -1,7 +1,7 @@
-"""The 1,797 handwritten digits that come with scikit-learn: real, 8 x 8 pixels, no network needed.
+"""Loads the 1,797 handwritten digits that come with scikit-learn: real images of 8 x 8 pixels, no network needed.
 
 Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository, 1998
-(the 1,797 images are its test part).
+(the 1,797 images are its test set).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The idx format of MNIST and its kin: a magic number, big-endian sizes, then bytes; plain or gzipped.
+"""Reads the idx format of MNIST and similar data sets: a magic number, big-endian sizes, then bytes; plain or gzipped.
 
 Format: Y. LeCun, C. Cortes, C. Burges, The MNIST database of handwritten digits, 1998.
 """
@@ -21,15 +21,15 @@ GZIP = b"\x1f\x8b"
 
 
 def load(folder: Path, part: str, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Loads one part of a data set, as images `[n, rows, columns]` uint8 and labels `[n]` int64.
+    """Loads one part of a data set: images `[n, rows, columns]` uint8 and labels `[n]` int64.
 
     Args:
-        folder: Holds `<part>-images-idx3-ubyte` and `<part>-labels-idx1-ubyte`, gzipped (`.gz`) or not.
+        folder: Folder with `<part>-images-idx3-ubyte` and `<part>-labels-idx1-ubyte`, gzipped (`.gz`) or not.
         part: `train` or `t10k`.
-        classes: Labels must lie in 0..classes-1.
+        classes: Number of classes; labels must lie in 0..classes-1.
 
     Raises:
-        DataError: If a file is missing, empty, truncated, of the wrong kind, or does not fit the other.
+        DataError: If a file is missing, empty, truncated or of the wrong kind, or the two files do not match.
     """
     images_path = find(folder, f"{part}-images", 3)
     labels_path = find(folder, f"{part}-labels", 1)
@@ -48,7 +48,7 @@ def load(folder: Path, part: str, classes: int) -> tuple[np.ndarray, np.ndarray]
 
 
 def find(folder: Path, stem: str, dimensions: int) -> Path:
-    """The file of that name, with any of the usual endings.
+    """Finds the file with this name and any of the usual endings.
 
     Raises:
         DataError: If the folder or the file is missing.
@@ -63,7 +63,7 @@ def find(folder: Path, stem: str, dimensions: int) -> Path:
 
 
 def is_idx(path: Path) -> bool:
-    """Whether a file begins as an idx file of unsigned bytes does, or is gzipped."""
+    """Whether a file begins with the signature of gzip or of an idx file of unsigned bytes."""
     if not path.is_file():
         return False
     with path.open("rb") as stream:
@@ -75,11 +75,11 @@ def read(path: Path, dimensions: int) -> np.ndarray:
     """Reads one idx file of unsigned bytes.
 
     Args:
-        path: The file; gzip is recognised by its content.
+        path: The file; its content shows whether it is gzipped.
         dimensions: 1 for labels, 3 for images.
 
     Raises:
-        DataError: If it is not such a file, whole and not empty.
+        DataError: If the file is empty, truncated or too long, or not an idx file of that kind.
     """
     content = _bytes(path)
     if not content:

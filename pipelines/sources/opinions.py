@@ -1,37 +1,38 @@
-"""Opinions in generated sentences, where words alone do not tell the label: their order and their scope do.
+"""Generates sentences with opinions whose label depends on the order and the scope of words, not on words alone.
 
-Synthetic, and made for a test of reading: the same words in another order have the other label, so that counting words,
-or pairs of neighbours, can't tell much. English, in words, and Chinese (traditional characters, no spaces), in
+The data are synthetic and test reading: the same words in another order have the other label, so that counts of words
+or of pairs of neighbours reveal little. English, in words, and Chinese (traditional characters, no spaces), in
 characters, follow one grammar:
 
-- A sentence is of one of the `KINDS`, drawn with these weights, and holds one to three clauses. One of them, here in
+- A sentence has one of the `KINDS`, drawn with these weights, and holds one to three clauses. One clause, here in
   capitals, decides:
 
       plain     I DID REALLY LOVE THE FILM.                                 the only one
       last      It was a very good film, but IT TRULY BORED ME.             the one after "but"
       first     I TRULY LOVED IT, although it was very dull to me.          the one without "although",
-      conceded  Although it was very dull to me, I TRULY LOVED IT.          in either place
-      reported  My friends really hated it, while I TRULY ENJOYED IT.       the writer's own, in either place
-      time      IN THE END I TRULY HATED IT, at first I really loved it.    the later in time, in either place
-      twice     At first I loved it, then I hated it, but later I LOVED IT. the last of three that take turns
+      conceded  Although it was very dull to me, I TRULY LOVED IT.          in either position
+      reported  My friends really hated it, while I TRULY ENJOYED IT.       the writer's own, in either position
+      time      IN THE END I TRULY HATED IT, at first I really loved it.    the later in time, in either position
+      twice     At first I loved it, then I hated it, but later I LOVED IT. the last of three that alternate
       against   Although my friends hated it and it bored me, I LOVED IT.   the last, against two
-      corrected I did not like the film, I DEEPLY LOVED IT.                 the second, whatever is denied
-      agreed    I TRULY ENJOYED IT, and my friends really loved it.         the writer's own; both say the same
+      corrected I did not like the film, I DEEPLY LOVED IT.                 the second, whatever the first denies
+      agreed    I TRULY ENJOYED IT, and my friends really loved it.         the writer's own; both agree
 
-- But for `agreed`, one of `twice`, and half of `corrected`, the other clauses say the opposite of the one that decides.
-- A clause says what it says either directly ("I would say that the film was very good this time") or by denying the
-  opposite ("I would not say that the film was very bad this time"), with the denial far from the word, or near it.
+- The other clauses say the opposite of the deciding one, except in `agreed`, one clause of `twice` and half of
+  `corrected`.
+- A clause states its opinion either directly ("I would say that the film was very good this time") or by denying the
+  opposite ("I would not say that the film was very bad this time"). The denial is near the opinion word or far from it.
 - A first mention may be long ("the film that my sister told me about last winter in the old town by the river").
-- Between a word of opinion and the words that decide about it always stands another one ("loved it, but"): no pair of
+- Another word always separates an opinion word from the words that decide its role ("loved it, but"): no pair of
   neighbours holds both.
 
-Words of opinion come in pairs, a negative and a positive one. Changing each for its partner gives a sentence that is as
-likely, with the other label; hence all other words, alone or as neighbours, stand equally often under both labels. And
-since a word of opinion stands about as often in a clause that decides as in one that does not, or is denied, it says
-little by itself. What it does say (somewhat above one half), it says through the plain sentences and `agreed`.
+Opinion words come in pairs, one negative and one positive. Replacing each by its partner gives an equally likely
+sentence with the other label; hence all other words, alone or as neighbours, occur equally often under both labels. An
+opinion word occurs in a deciding clause about as often as in another or a denied clause, so it reveals little by
+itself. What it does reveal (somewhat above one half) comes from the plain sentences and `agreed`.
 
-The rules below are that grammar. In an alternative, `{name}` stands for a rule, `{-name}` for one that says the
-opposite, and `|` parts the negative from the positive word.
+The rules below define the grammar. In an alternative, `{name}` stands for a rule, `{-name}` for a rule with the
+opposite opinion, and `|` separates the negative word from the positive one.
 """
 
 from __future__ import annotations
@@ -235,18 +236,18 @@ LANGUAGES = {"english": ENGLISH, "chinese": CHINESE}
 
 
 def load(count: int = COUNT, language: str = "english", seed: int = 0) -> tuple[list[str], list[str]]:
-    """Draws sentences with the opinion that each ends up with; no sentence stands twice.
+    """Draws distinct sentences, each with its opinion as the label.
 
     Args:
-        count: How many, half of them negative.
+        count: Number of sentences, half of them negative.
         language: `english` or `chinese`.
-        seed: The same seed gives the same sentences.
+        seed: Seed of the random numbers; the same seed gives the same sentences.
 
     Returns:
-        The sentences, and as many labels, `negative` or `positive`, in an order drawn too.
+        The sentences in random order, and their labels, `negative` or `positive`.
 
     Raises:
-        UsageError: If there is no such language.
+        UsageError: If the language is unknown.
 
     Example:
 
@@ -267,7 +268,7 @@ def load(count: int = COUNT, language: str = "english", seed: int = 0) -> tuple[
 
 
 def sentence(language: str, sign: int, rng: random.Random) -> str:
-    """One sentence whose opinion is negative (`sign` 0) or positive (1), neither too short nor too long."""
+    """Draws a sentence with a negative (`sign` 0) or positive (1) opinion and a length within `LENGTHS`."""
     kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
     shortest, longest = LENGTHS[language]
     while True:
@@ -277,7 +278,7 @@ def sentence(language: str, sign: int, rng: random.Random) -> str:
 
 
 def expand(rules: dict[str, tuple[str, ...]], kind: str, sign: int, rng: random.Random) -> str:
-    """Applies the rules from one that makes a sentence down to words; all its clauses are about one thing."""
+    """Expands the rule `kind` down to words; all clauses are about the same thing."""
     thing = rng.choice(rules["thing"])
     mentioned = False
 

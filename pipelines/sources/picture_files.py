@@ -1,7 +1,8 @@
-"""Pictures as JPEG and PNG bytes: from a folder, a tar or memory, read one at a time and made plain where they are not.
+"""Reads images as JPEG and PNG bytes from a folder, a tar or memory, one at a time, and converts them to plain images.
 
-A plain picture is an upright RGB or gray JPEG (baseline or progressive) or PNG of 8 bits, without transparency, with no
-side over `LARGEST`. It is given as it is stored; any other one that Pillow reads is made a plain PNG at each reading.
+A plain image is an upright RGB or grayscale JPEG (baseline or progressive) or PNG of 8 bits, without transparency, with
+no side over `LARGEST` pixels. Its stored bytes are used unchanged. Any other image that Pillow reads is converted to a
+plain PNG each time it is read.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ if TYPE_CHECKING:
     from PIL import Image as PillowImage
 
 LARGEST = 2048
-HUGE = 2**25  # pixels; of pictures this large, one at a time is decoded
-JPEG = ("JPEG", "MPO")  # MPO is a JPEG with others behind it
+HUGE = 2**25  # pixels; images larger than this are decoded one at a time
+JPEG = ("JPEG", "MPO")  # an MPO file is a JPEG followed by further JPEGs
 JPEG_SCAN, JPEG_END = b"\xff\xda", b"\xff\xd9"
 PNG_START, PNG_END = b"\x89PNG\r\n\x1a\n", b"\0\0\0\0IEND\xaeB`\x82"
 PNG_GRAY, PNG_RGB = 0, 2  # colour types
 HUFFMAN = {0xC0, 0xC1, 0xC2}  # markers of the JPEG frames that every decoder reads
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-PNG_EXIF = (b"eXIf", b"profile type exif", b"XML:com.adobe.xmp")  # where a PNG may tell its orientation
+PNG_EXIF = (b"eXIf", b"profile type exif", b"XML:com.adobe.xmp")  # where a PNG may store its orientation
 TURNED = "turned as the EXIF data say"
 REDUCED = "reduced from"
 COLOURS = {"P": "a palette", "1": "black and white", "PA": "a palette"}
@@ -43,7 +44,7 @@ _decoding_huge = threading.Lock()
 
 
 class Pictures(Protocol):
-    """Pictures by row; every method may be called from several threads at once."""
+    """Images by row; several threads may call every method at once."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -52,26 +53,26 @@ class Pictures(Protocol):
     def __len__(self) -> int: ...
 
     def place(self, row: int) -> str:
-        """Where a picture is stored, as messages tell it."""
+        """Where an image is stored, for messages."""
 
     def content(self, row: int) -> bytes:
-        """The bytes as they are stored.
+        """The stored bytes.
 
         Raises:
             DataError: If they can't be read.
         """
 
     def encoded(self, row: int) -> bytes:
-        """A plain picture, which `tf.io.decode_image(..., channels=3)` reads.
+        """The bytes of a plain image, which `tf.io.decode_image(..., channels=3)` reads.
 
         Raises:
-            DataError: If the picture can't be read. Damage behind its header is found by `survey`, not here.
+            DataError: If the image can't be read. Only `survey` finds damage after the header.
         """
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What the kinds of pictures share; each adds `content`."""
+    """The common part of all kinds of images; each kind adds `content`."""
 
     names: tuple[str, ...]
 
@@ -94,7 +95,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class InMemory(Stored):
-    """Pictures in memory, such as drawn ones."""
+    """Images in memory, such as generated ones."""
 
     contents: tuple[bytes, ...]
 
@@ -104,7 +105,7 @@ class InMemory(Stored):
 
 @dataclass(frozen=True)
 class Decoded:
-    """An upright picture of 8 bits, gray or RGB, what was done to it, and whether its bytes are plain as they are."""
+    """An upright 8-bit image, grayscale or RGB, the changes made to it, and whether its stored bytes are plain."""
 
     picture: PillowImage.Image
     treatments: list[str]
@@ -113,18 +114,18 @@ class Decoded:
 
 @dataclass(frozen=True)
 class Survey:
-    """What is known of pictures after each was decoded once.
+    """Results of decoding every image once.
 
     Attributes:
-        digests: Of each picture's upright RGB pixels: the same for the same picture in another file.
-        treatments: How often pictures were treated so.
+        digests: Hash of each image's upright RGB pixels, the same for the same image in another file.
+        treatments: Number of images by change.
     """
 
     digests: tuple[str, ...]
     treatments: dict[str, int]
 
     def notes(self) -> tuple[str, ...]:
-        """A sentence for each treatment."""
+        """A sentence for each kind of change."""
         return tuple(
             f"{count:,} {'picture is' if count == 1 else 'pictures are'} {treatment}"
             for treatment, count in self.treatments.items()
@@ -132,27 +133,27 @@ class Survey:
 
 
 def normalised(content: bytes, name: str) -> tuple[bytes, list[str]]:
-    """A plain picture of any one that Pillow reads, decoded whole to find damage.
+    """Converts any image that Pillow reads to a plain image, and decodes it whole to find damage.
 
     Args:
-        content: Of a picture file.
-        name: Of the picture, for messages.
+        content: Bytes of an image file.
+        name: Name of the image, for messages.
 
     Returns:
-        The same bytes if they are plain, else a PNG; and what was done, such as "put on white".
+        The same bytes if they are plain, else a PNG; and the changes, such as "put on white".
 
     Raises:
-        DataError: If it is empty, no picture, damaged or too large.
+        DataError: If the content is empty, damaged, too large or not an image.
     """
     found = decode(content, name)
     return content if found.plain else _png(found.picture), found.treatments
 
 
 def survey(pictures: Pictures) -> Survey:
-    """Decodes every picture once, in a thread for each CPU core; no more pictures than these are held.
+    """Decodes every image once, with one thread and at most one image in memory for each CPU core.
 
     Raises:
-        DataError: If any picture can't be read: it names the first, and tells how many there are.
+        DataError: If any image can't be read; the message names the first one and gives their number.
     """
 
     def look(row: int) -> tuple[str, list[str]] | DataError:
@@ -178,20 +179,20 @@ def survey(pictures: Pictures) -> Survey:
 
 
 def digest(picture: PillowImage.Image) -> str:
-    """A hash of a picture's size and RGB pixels."""
+    """Hash of an image's size and RGB pixels."""
     pixels = picture.convert("RGB")
     return hashlib.blake2b(pixels.tobytes(), digest_size=16, salt=str(pixels.width).encode()).hexdigest()
 
 
 def decode(content: bytes, name: str) -> Decoded:
-    """Decodes a picture whole: reduced to `LARGEST`, gray or RGB of 8 bits, on white, upright.
+    """Decodes a whole image to 8-bit grayscale or RGB, upright, on white, with sides of at most `LARGEST` pixels.
 
     Raises:
-        DataError: As `normalised`.
+        DataError: In the same cases as `normalised`.
     """
     with _told(content, name):
         if content.startswith(PNG_START):
-            _opened(content).verify()  # the checksums, which decoding alone does not compare
+            _opened(content).verify()  # the checksums, which decoding does not check
         picture = _opened(content)
         plain = _is_plain(picture, content)
         with _decoding_huge if picture.width * picture.height > HUGE else contextlib.nullcontext():
@@ -208,7 +209,7 @@ def _treated(picture: PillowImage.Image, content: bytes, plain: bool) -> tuple[P
         treatments.append("taken by the first of several frames")
     if max(picture.size) > LARGEST:
         treatments.append(f"{REDUCED} {picture.width} x {picture.height}")
-        picture.draft(None, _fitting(picture.size))  # a JPEG is decoded at an eighth to one half of its size
+        picture.draft(None, _fitting(picture.size))  # decodes a JPEG at one eighth to one half of its size
     picture.load()
     orientation = _orientation(picture)
     picture, changed = _eight_bits(picture, content)
@@ -227,13 +228,13 @@ def _treated(picture: PillowImage.Image, content: bytes, plain: bool) -> tuple[P
 
 
 def _fitting(size: tuple[int, int]) -> tuple[int, int]:
-    """The size of the same shape whose longer side is `LARGEST`."""
+    """The size with the same aspect ratio whose longer side is `LARGEST`."""
     width, height = (max(1, round(side * LARGEST / max(size))) for side in size)
     return width, height
 
 
 def _eight_bits(picture: PillowImage.Image, content: bytes) -> tuple[PillowImage.Image, list[str]]:
-    """A decoded picture as L, RGB or RGBA, and what that took."""
+    """Converts a decoded image to L, RGB or RGBA, and lists the changes."""
     from PIL import Image
 
     mode = picture.mode
@@ -254,7 +255,7 @@ def _eight_bits(picture: PillowImage.Image, content: bytes) -> tuple[PillowImage
 
 
 def _is_plain(picture: PillowImage.Image, content: bytes) -> bool:
-    """Whether an opened picture, not decoded yet, is plain as it is stored."""
+    """Whether the stored bytes of an image, opened but not decoded yet, are plain."""
     if max(picture.size) > LARGEST:
         return False
     if picture.format in JPEG:
@@ -269,9 +270,9 @@ def _is_plain(picture: PillowImage.Image, content: bytes) -> bool:
 
 
 def _jpeg_frame(content: bytes) -> int | None:
-    """The marker that begins the frame of a JPEG (ITU-T T.81, table B.1), which tells how it is coded.
+    """The marker at the start of a JPEG frame (ITU-T T.81, table B.1), which identifies the coding.
 
-    Pillow tells of progressive frames alone. It decodes lossless ones too, which TensorFlow refuses, and tells nothing.
+    Pillow reports only progressive frames. It also decodes lossless frames, which TensorFlow refuses, without a report.
     """
     at = 2
     while at + 4 <= len(content):
@@ -285,14 +286,14 @@ def _jpeg_frame(content: bytes) -> int | None:
 
 
 def _orientation(picture: PillowImage.Image) -> int:
-    """The orientation that EXIF data tell: 1, or none that is known, for upright."""
+    """The orientation from the EXIF data; 1 or an unknown value means upright."""
     if picture.format == "PNG":
-        picture.load()  # its EXIF data may stand behind its pixels
+        picture.load()  # its EXIF data may follow its pixels
     return picture.getexif().get(0x0112, 1)
 
 
 def _turns() -> dict[int, PillowImage.Transpose]:
-    """What puts a picture upright, by its EXIF orientation (Exif 2.3, tag 0x0112)."""
+    """The operation that turns an image upright, by its EXIF orientation (Exif 2.3, tag 0x0112)."""
     from PIL.Image import Transpose
 
     return {
@@ -307,17 +308,20 @@ def _turns() -> dict[int, PillowImage.Transpose]:
 
 
 def _opened(content: bytes) -> PillowImage.Image:
-    """A picture whose header is read. Pillow warns of large ones; up to twice that size they are wanted."""
+    """Opens an image and reads its header, without Pillow's warning for large images.
+
+    Images up to twice the size that triggers the warning are accepted.
+    """
     from PIL import Image
 
-    with _opening, warnings.catch_warnings():  # one thread at a time, since filters of warnings belong to all
+    with _opening, warnings.catch_warnings():  # one thread at a time, because all threads share the warning filters
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         return Image.open(io.BytesIO(content))
 
 
 @contextlib.contextmanager
 def _told(content: bytes, name: str) -> Iterator[None]:
-    """Makes a DataError that names the picture of whatever Pillow's readers raise."""
+    """Converts any error of Pillow's readers to a DataError that names the image."""
     from PIL import Image, UnidentifiedImageError
 
     if not content:

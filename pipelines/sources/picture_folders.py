@@ -1,4 +1,4 @@
-"""Picture files of a folder or a tar, found by the names that a list of captions gives them."""
+"""Finds the image files of a folder or a tar by the names in a list of captions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PACKED_STARTS = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
 
 @dataclass(frozen=True)
 class InFolder(Stored):
-    """Picture files below a folder; names are relative to it."""
+    """Image files below a folder, with names relative to it."""
 
     root: Path
 
@@ -33,13 +33,13 @@ class InFolder(Stored):
             raise DataError(f"{self.place(row)} can't be read: {error.strerror or error}.") from None
 
     def take(self, rows: Sequence[int]) -> InFolder:
-        """The pictures of some rows."""
+        """The images of some rows."""
         return InFolder(tuple(self.names[row] for row in rows), self.root)
 
 
 @dataclass(frozen=True)
 class InTar(Stored):
-    """Members of a tar that is not compressed; of each, where its bytes begin and how many there are."""
+    """Members of an uncompressed tar, with the offset and the number of bytes of each."""
 
     path: Path
     spans: tuple[tuple[int, int], ...]
@@ -52,12 +52,12 @@ class InTar(Stored):
         return read_span(self.path, start, size, self.place(row))
 
     def take(self, rows: Sequence[int]) -> InTar:
-        """The pictures of some rows."""
+        """The images of some rows."""
         return InTar(tuple(self.names[row] for row in rows), self.path, tuple(self.spans[row] for row in rows))
 
 
 class Finder:
-    """Finds file names by others: the same ones, or such as begin at another folder (`1.jpg` for `images/1.jpg`).
+    """Finds files by name, where paths may begin at different folders (`1.jpg` for `images/1.jpg`).
 
     >>> find = Finder(["images/1.jpg", "a/2.jpg", "b/2.jpg"])
     >>> find("1.jpg"), find("./images/1.jpg"), find("data/images/1.jpg"), find("others/1.jpg")
@@ -73,7 +73,7 @@ class Finder:
             self._known.setdefault(key.rpartition("/")[2], []).append((row, key))
 
     def __call__(self, name: str) -> list[int]:
-        """The rows of the names that are meant; more than one if it is not clear which."""
+        """The rows of the matching names; more than one if the name is ambiguous."""
         wanted = _key(name)
         known = self._known.get(wanted.rpartition("/")[2], [])
         return [row for row, key in known if key == wanted] or [
@@ -82,13 +82,13 @@ class Finder:
 
 
 def open_pictures(path: Path) -> tuple[InFolder | InTar, tuple[str, ...]]:
-    """All files of a folder and the folders in it, or of a tar: that path itself, or the only one in the folder.
+    """All files of a folder and its subfolders, or of a tar: either `path` itself, or the only tar in the folder.
 
     Returns:
-        The files, which need not all be pictures, sorted by name; and notes for the user.
+        The files sorted by name, not all of which need to be images; and notes for the user.
 
     Raises:
-        DataError: If there are none, the tar is compressed or damaged, or several tars stand in the folder.
+        DataError: If there are no images, the folder holds several tars, or the tar is empty, compressed or damaged.
     """
     path = Path(path)
     if path.is_file():
@@ -111,15 +111,15 @@ def open_pictures(path: Path) -> tuple[InFolder | InTar, tuple[str, ...]]:
 
 
 def is_picture(name: str) -> bool:
-    """Whether a file is a picture, by its name."""
+    """Whether a file is an image, by the ending of its name."""
     return name.lower().endswith(SUFFIXES)
 
 
 def read_span(path: Path, start: int, size: int, place: str) -> bytes:
-    """`size` bytes of a file from `start` on; every reading opens the file, so that threads share nothing.
+    """Reads `size` bytes of a file from `start`; opens the file for each call, so that threads share nothing.
 
     Raises:
-        DataError: If there are not so many.
+        DataError: If the file can't be read or has fewer bytes.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY)
@@ -135,12 +135,12 @@ def read_span(path: Path, start: int, size: int, place: str) -> bytes:
 
 
 def _key(name: str) -> str:
-    """A file name as names are compared: accents composed, no empty part and no `.`."""
+    """A file name in the form for comparison: accents composed, without empty parts and `.`."""
     return "/".join(part for part in unicodedata.normalize("NFC", name).split("/") if part not in ("", "."))
 
 
 def _files(root: Path) -> list[str]:
-    """The names of all files below a folder but hidden ones, through links too."""
+    """The names of all files below a folder except hidden ones; follows links."""
     names, seen = [], set()
 
     def stop(error: OSError) -> None:

@@ -1,4 +1,4 @@
-"""Gray pictures from image files and arrays."""
+"""Reads grayscale images from image files and arrays."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ LIGHT = 127
 
 
 def read_ink(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str]]:
-    """Reads a picture of ink as one array, bright on dark.
+    """Reads an image of handwriting as an array with bright ink on a dark background.
 
-    A colour picture is made gray, one of another size is resized, and one with a light border is inverted.
+    Colour images are converted to grayscale, images of another size are resized, and images with a light border are
+    inverted.
 
     Args:
         path: The image file.
-        shape: `(rows, columns)` to resize to.
+        shape: Target size, `(rows, columns)`.
 
     Returns:
-        `[1, rows, columns]` uint8, and a note for each change.
+        The image, `[1, rows, columns]` uint8, and a note for each change.
 
     Raises:
-        DataError: If the file is missing or is no picture.
+        DataError: If the file is missing or can't be read as an image.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -61,7 +62,7 @@ def read_ink(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str]]
 
 
 def is_npy(path: Path) -> bool:
-    """Whether a file is an array of NumPy, by its name or its first bytes."""
+    """Whether a file is a NumPy `.npy` file, by its name or its first bytes."""
     if path.suffix.lower() == ".npy" or not path.is_file():
         return path.suffix.lower() == ".npy"
     with path.open("rb") as stream:
@@ -69,10 +70,10 @@ def is_npy(path: Path) -> bool:
 
 
 def read_npy(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """Reads uint8 pictures `[n, rows, columns]`, or one `[rows, columns]`, from an `.npy` file.
+    """Reads uint8 images `[n, rows, columns]`, or one image `[rows, columns]`, from an `.npy` file.
 
     Raises:
-        DataError: If the file is missing or damaged, or of another shape or type.
+        DataError: If the file is missing or damaged, or the array has another shape or dtype.
     """
     try:
         pictures = np.load(path, allow_pickle=False)
@@ -88,7 +89,7 @@ def read_npy(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def check_shape(pictures: np.ndarray, shape: tuple[int, ...], path: Path) -> np.ndarray:
-    """Refuses pictures that are not `[n, *shape]`."""
+    """Refuses an array whose shape is not `[n, *shape]`, or that is empty."""
     if pictures.shape[1:] != tuple(shape) or not len(pictures):
         expected = " x ".join(map(str, shape))
         raise DataError(f"{path} holds an array of shape {pictures.shape}; expected pictures of {expected}.")

@@ -1,6 +1,6 @@
-"""The daily prices of Google's share from its first day, 2004-08-19, to 2008-10-14, which come with matplotlib.
+"""Loads the daily prices of Google's share from its first day, 2004-08-19, to 2008-10-14, which come with matplotlib.
 
-Source: `goog.npz` of matplotlib's sample data, taken from Yahoo Finance; real, no network needed.
+Source: `goog.npz` of matplotlib's sample data, taken from Yahoo Finance; real data, no network needed.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from .series import Series
 
 
 def load() -> Series:
-    """Loads 1,047 trading days of one series, `GOOG`, with the columns of Yahoo Finance, as `series.load` gives them.
+    """Loads 1,047 trading days of one series, `GOOG`, in the form of `series.load` with the columns of Yahoo Finance.
 
-    The index `date` is the day. Prices `Open`, `High`, `Low`, `Close` and `Adj Close` (the last adjusted for splits and
-    dividends; there were none, so that it is `Close`) are in US dollars; `Volume` is the number of shares traded.
+    The index `date` is the day. The prices `Open`, `High`, `Low`, `Close` and `Adj Close` are in US dollars; `Volume`
+    is the number of shares traded. `Adj Close` is adjusted for splits and dividends; there were none, so it equals
+    `Close`.
 
     Raises:
-        DataError: If matplotlib was installed without its sample data.
+        DataError: If the installed matplotlib lacks its sample data.
 
     Example:
 
@@ -31,7 +32,7 @@ def load() -> Series:
     from matplotlib import cbook
 
     try:
-        archive: Any = cbook.get_sample_data("goog.npz")  # that of NumPy, of which matplotlib's types say nothing
+        archive: Any = cbook.get_sample_data("goog.npz")  # a NumPy archive, which matplotlib's types do not declare
         rows = archive["price_data"]
     except OSError as error:
         raise DataError(

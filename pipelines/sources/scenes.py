@@ -1,23 +1,23 @@
-"""Scenes with captions: drawn pictures of a few equal shapes, and sentences that say all that can be told of them.
+"""Generates scenes with captions: images of a few equal shapes, and sentences that describe them completely.
 
-Synthetic, and made for a test of captioning: what a picture shows is known, so a caption can be scored by what it says,
-in whatever words. A scene has five attributes:
+The data are synthetic and test captioning: the content of an image is known, so a caption can be scored by its meaning,
+whatever its wording. A scene has five attributes:
 
-    count   1 to 4 of one shape, none of which touch
-    size    small, large: 0.062 to 0.072, or 0.114 to 0.124 sides of the picture from the middle to the corners
+    count   1 to 4 copies of one shape, which do not touch
+    size    small, large: 0.062 to 0.072, or 0.114 to 0.124 sides of the image from the middle to the corners
     colour  red, green, blue, yellow, purple, orange
     shape   circle, square, triangle, cross
     place   top, bottom, left, right, middle: where the middle of the group lies
 
-A picture leaves to chance where in its place the group stands and how it is laid out (two or three stand in a row along
-the edge, or like the corners of a square or a triangle; four stand like those of a square), how far each shape is
-turned, the shade of the colour, the background (a dark or a light gray with a tinge), and some noise.
+Everything else is random: the position of the group within its place, the layout of the group, the rotation of each
+shape, the shade of the colour, the background (a dark or a light gray with a tinge), and some noise. Two or three
+shapes form a row along the edge, or lie at corners of a square or a triangle; four lie at the corners of a square.
 
-Each picture has five captions, of as many templates. In a template, `{name}` stands for one of the words that the scene
-has for it. All words are of small letters, without any other sign, and each caption names each attribute once.
+Each image has five captions from five templates. In a template, `{name}` stands for one of the scene's words for that
+slot. Captions use lower case without punctuation, and each names every attribute once.
 
-Some pairs of a colour and a shape stand in the test alone, `UNSEEN`. Each of these colours is seen with other shapes,
-and each shape in other colours: who captions them rightly has learnt what the words mean one by one.
+The pairs of a colour and a shape in `UNSEEN` occur only in the test split. Each of these colours is seen with other
+shapes, and each shape in other colours: a model that captions them correctly has learnt the meaning of each word.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from ..core.errors import UsageError
 
 COUNT, FEWEST = 3_600, 100
 SIDE, SIDES = 64, (32, 256)
-SHARES = {"validation": 0.08, "test": 0.17}  # of all pictures; the others are for training
-CAPTIONS = 5  # of a picture
+SHARES = {"validation": 0.08, "test": 0.17}  # of all images; the others are for training
+CAPTIONS = 5  # for each image
 UNSEEN = frozenset({("red", "triangle"), ("green", "circle"), ("yellow", "square"), ("blue", "cross")})
 
 NUMBERS = {1: ("one", "a"), 2: ("two",), 3: ("three",), 4: ("four",)}
@@ -81,11 +81,11 @@ MEANINGS: dict[str, tuple[str, Any]] = (
     | {phrase.split()[-1]: ("place", place) for place, phrases in PLACES.items() for phrase in phrases}
 )
 
-# Lengths are in sides of the picture, from its left upper corner. Outlines lie within a circle of radius 1.
+# Lengths are in sides of the image, from its upper left corner. Outlines lie within a circle of radius 1.
 RADII = {"small": (0.062, 0.072), "large": (0.114, 0.124)}
 GAP, MARGIN, SHIFT = 0.03, 0.01, 0.005  # between two shapes, around the group, of each shape
 NEAR, FAR, MIDDLE, ALONG = (0.16, 0.29), (0.71, 0.84), (0.45, 0.55), (0.44, 0.56)
-BOUNDS = {  # of x and y of the group's middle, as far as the group is then inside the picture
+BOUNDS = {  # for x and y of the group's middle, narrowed so that the group stays inside the image
     "top": (ALONG, NEAR),
     "bottom": (ALONG, FAR),
     "left": (NEAR, ALONG),
@@ -109,14 +109,14 @@ CORNERS = {
     4: [(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)],
 }
 DARK, LIGHT = (15, 60), (190, 245)
-TINGE, SHADE, BRIGHTNESS, NOISE = 10, 8, (0.9, 1.05), 4.0  # of the background, the colour, the colour, each pixel
-FINER = 4  # times as many pixels a side are drawn as are kept
+TINGE, SHADE, BRIGHTNESS, NOISE = 10, 8, (0.9, 1.05), 4.0  # for the background, the colour, the colour, each pixel
+FINER = 4  # factor of supersampling on each side
 
 
 class Scene(NamedTuple):
-    """What a picture shows, and a caption says."""
+    """The content of an image and of its captions."""
 
-    count: int  # type: ignore[assignment]  # it hides the method of tuples, which nobody calls
+    count: int  # type: ignore[assignment]  # it hides the tuple method, which nobody calls
     size: str
     colour: str
     shape: str
@@ -133,21 +133,23 @@ def is_unseen(scene: Scene) -> bool:
 
 
 def load(count: int = COUNT, side: int = SIDE, seed: int = 0) -> tuple[list[bytes], list[tuple[str, ...]], list[str]]:
-    """Draws pictures with their captions, split for a training.
+    """Draws images with captions and splits.
 
-    Half of the test shows scenes that are `is_unseen`, all else others; within these, all scenes are equally likely.
+    Half of the test images show unseen scenes (`is_unseen`), and all other images show seen ones. Within each of the
+    two groups, all scenes are equally likely.
 
     Args:
-        count: How many pictures, at least 100.
-        side: Rows, and columns, of a picture, 32 to 256.
-        seed: The same seed gives the same pictures and captions. Another side gives the same captions.
+        count: Number of images, at least 100.
+        side: Rows and columns of an image, 32 to 256 pixels.
+        seed: Seed of the random numbers. The same seed gives the same images and captions, and the same captions for
+            any side.
 
     Returns:
-        The pictures, as PNG files of RGB; the five captions of each; and the split of each, `train`, `validation` or
-        `test` (75, 8 and 17 in a hundred), in an order drawn too.
+        The images as RGB PNG files, the five captions of each, and the split of each (`train`, `validation` or `test`:
+        75 %, 8 % and 17 %), in random order.
 
     Raises:
-        UsageError: If there are to be fewer pictures, or smaller or larger ones.
+        UsageError: If the count or the side is out of range.
 
     Example:
 
@@ -166,7 +168,7 @@ def load(count: int = COUNT, side: int = SIDE, seed: int = 0) -> tuple[list[byte
 
 
 def drawn_scenes(count: int, rng: np.random.Generator) -> tuple[list[Scene], list[str]]:
-    """Scenes, and the split of each, in an order drawn too."""
+    """Draws scenes and their splits, in random order."""
     every = [Scene(*values) for values in product(NUMBERS, SIZES, COLOURS, PLURALS, PLACES)]
     numbers = {split: round(share * count) for split, share in SHARES.items()}
     unseen = numbers["test"] // 2
@@ -180,7 +182,7 @@ def drawn_scenes(count: int, rng: np.random.Generator) -> tuple[list[Scene], lis
 
 
 def describe(scene: Scene, rng: np.random.Generator) -> tuple[str, ...]:
-    """Five captions of a scene, of templates drawn without replacement, their words drawn too."""
+    """Five captions of a scene, with random words in templates drawn without replacement."""
     several = scene.count > 1
     words = {
         "many": NUMBERS[scene.count],
@@ -202,10 +204,11 @@ def describe(scene: Scene, rng: np.random.Generator) -> tuple[str, ...]:
 
 
 def attributes(caption: str) -> Scene | None:
-    """What a caption says, whether it is one of `describe` or not. Words that name no attribute are passed over.
+    """Reads the scene from any caption, whether `describe` wrote it or not; skips words that name no attribute.
 
     Returns:
-        The scene; None unless each attribute is named just once, and the shape in the number that the count asks for.
+        The scene; None unless the caption names each attribute exactly once, and the shape in the number (singular or
+        plural) that fits the count.
 
     >>> attributes("in the centre you see a big orange cross")
     Scene(count=1, size='large', colour='orange', shape='cross', place='middle')
@@ -222,7 +225,7 @@ def attributes(caption: str) -> Scene | None:
 
 
 def draw(scene: Scene, side: int, rng: np.random.Generator) -> bytes:
-    """A picture of a scene, `side` x `side` RGB, as a PNG file."""
+    """Draws an image of a scene, `side` x `side` RGB, as a PNG file."""
     from PIL import Image, ImageDraw
 
     shade = DARK if rng.random() < 0.5 else LIGHT
@@ -240,7 +243,7 @@ def draw(scene: Scene, side: int, rng: np.random.Generator) -> bytes:
 
 
 def outlines(scene: Scene, rng: np.random.Generator) -> np.ndarray:
-    """The corners of each shape, `[count, corners, 2]`, x and y in sides of the picture; the circles do not overlap."""
+    """Corners of each shape, `[count, corners, 2]`: x and y in sides of the image. The outer circles do not overlap."""
     radius = rng.uniform(*RADII[scene.size])
     centres = layout(scene, rng) * (2 * radius + GAP)
     reach = np.abs(centres).max(0) + radius + SHIFT + MARGIN
@@ -253,7 +256,7 @@ def outlines(scene: Scene, rng: np.random.Generator) -> np.ndarray:
 
 
 def layout(scene: Scene, rng: np.random.Generator) -> np.ndarray:
-    """Where the shapes of a group stand, `[count, 2]` around its middle; neighbours are at least 1 apart."""
+    """Positions of the shapes of a group, `[count, 2]`, around its middle; neighbours are at least 1 apart."""
     upright = scene.place in ("left", "right") or (scene.place == "middle" and rng.random() < 0.5)
     if scene.count == 1 or (scene.count < 4 and rng.random() < 0.5):
         points = np.array(ROWS[scene.count], float)
@@ -265,7 +268,7 @@ def layout(scene: Scene, rng: np.random.Generator) -> np.ndarray:
 
 
 def _inside(bounds: tuple[float, float], half: float, rng: np.random.Generator) -> float:
-    """A coordinate within bounds from which `half` on either side lies within the picture."""
+    """A random coordinate within `bounds` that leaves room for `half` on either side inside the image."""
     return rng.uniform(max(bounds[0], half), min(bounds[1], 1 - half))
 
 

@@ -1,4 +1,4 @@
-"""Regular time series from CSV files, such as prices by day or loads by hour: checked, in order, and without zone."""
+"""Loads regular time series from CSV files, such as daily prices or hourly loads: checked, sorted and without zone."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from .treatments import Treatments
 ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 DAY = pd.Timedelta(days=1)
 ALIKE = 1.2
-"""By how much the steps of two series may differ: months have 28 to 31 days."""
+"""Largest ratio between the steps of two series; above 1 because months have 28 to 31 days."""
 SPARSE = 100
-"""A series with more than this many missing dates for each row is no regular one."""
+"""A series that spans more steps than this for each row is not regular."""
 
 
 @dataclass(frozen=True)
 class Series:
-    """Time series by name, and what was done to them.
+    """Time series by name, and notes on what was changed.
 
-    A table has an index of dates, without zone and strictly increasing, called `date`, and float64 columns.
+    Each table has float64 columns and an index `date` of strictly increasing dates without zone.
     """
 
     tables: dict[str, pd.DataFrame]
@@ -48,31 +48,34 @@ def load(
     positive: tuple[str, ...] = (),
     not_negative: tuple[str, ...] = (),
 ) -> Series:
-    """Loads time series from CSV files: comma, semicolon or tab between columns, gzipped or not.
+    """Loads time series from CSV files, gzipped or not, with a comma, semicolon or tab between columns.
 
-    Rows are sorted by date. Of rows that are alike in the columns read, one is kept. For series with more than one row
-    a day, a date that is missing among regular ones is a gap; times of the week (of the day, below two weeks) that
-    never have a row are closed hours. For others, weekends and holidays are no gaps, but long holes are noted.
+    Rows are sorted by date. Of rows with the same date and the same values in the columns read, one is kept. In series
+    with more than one row a day, a date that is missing between regular dates is a gap; times of the week that never
+    have a row are closed hours (times of the day, in series shorter than two weeks). In other series, weekends and
+    holidays do not count as gaps, but long holes are noted.
 
     Args:
         path: A file; a folder, whose CSV files are read in the order of their names; or several files.
-        date_column: Holds dates: `2016-12-31`, `12/31/2016` or `31.12.2016`, each also with a time, ISO dates with an
-            offset, `20161231`, or unix time in seconds or milliseconds.
-        columns: Columns of numbers; None for all that there are.
-        series_column: Holds the name of the series that a row is of; None if each file is one, called as its file is.
-        date_format: Of `strptime`, for other dates, and where all fit both day-first and month-first.
-        timezone: Dates with offsets and unix time are converted to it before the zone is dropped; None for UTC. Trading
-            hours are best kept in the zone of the exchange, where they do not move in summer.
-        decimal: The sign before decimals.
-        thousands: What parts thousands.
-        encoding: Of the files.
-        missing: What is done about a missing cell: `error` refuses it, `drop` drops its row, `ffill` takes the last
-            earlier value and drops rows that have none; about a gap: refuses it, leaves it, takes the row before.
+        date_column: Column of the dates: `2016-12-31`, `12/31/2016` or `31.12.2016`, each also with a time; ISO dates
+            with an offset; `20161231`; or Unix time in seconds or milliseconds.
+        columns: Columns of numbers; None for all of them.
+        series_column: Column with the name of each row's series; None if each file holds one series, named after the
+            file.
+        date_format: Format of `strptime` for other dates, and for dates that all fit both day-first and month-first.
+        timezone: Time zone to which dates with offsets and Unix time are converted before the zone is dropped; None for
+            UTC. The zone of the exchange suits trading hours best, because they stay the same in summer.
+        decimal: Decimal separator.
+        thousands: Thousands separator.
+        encoding: Text encoding of the files.
+        missing: Treatment of missing cells: `error` refuses them, `drop` drops their rows, `ffill` takes the last
+            earlier value and drops rows that have none. Treatment of gaps: `error` refuses them, `drop` leaves them,
+            `ffill` repeats the row before.
         positive: Columns without zeros and negative numbers, such as prices; jumps in them are noted.
         not_negative: Columns without negative numbers, such as volumes.
 
     Raises:
-        DataError: If a file or a value is not usable; with the file, line and column.
+        DataError: If a file or a value can't be used; the message names the file, and the line and column where known.
         UsageError: If an option is wrong.
     """
     drop, zone = missing == "drop", timezone or "UTC"
@@ -100,7 +103,7 @@ def load(
 
 
 def frequency(table: pd.DataFrame) -> pd.Timedelta:
-    """The most common step between the dates of a table of two or more rows, the shortest if several are.
+    """The most common step between the dates of a table of two or more rows; the shortest one if several tie.
 
     >>> frequency(pd.DataFrame(index=pd.to_datetime(["2016-12-29", "2016-12-30", "2017-01-02", "2017-01-03"])))
     Timedelta('1 days 00:00:00')
@@ -114,7 +117,7 @@ def _most_common(values: np.ndarray) -> np.generic:
 
 
 def _files(path: Path | Sequence[Path], treatments: Treatments) -> list[Path]:
-    """The files to read; what else a folder holds is counted, but for hidden files."""
+    """The files to read; counts the other entries of a folder, except hidden ones."""
     if not isinstance(path, str | Path):
         return [file for single in path for file in _files(single, treatments)]
     path = Path(path)
@@ -137,7 +140,7 @@ def _files(path: Path | Sequence[Path], treatments: Treatments) -> list[Path]:
 
 
 def _same_columns(found: dict[str, Rows], named: tuple[str, ...]) -> list[str]:
-    """The columns that all series must have, with those that options name among them."""
+    """The common columns of all series; they must include the columns that options name."""
     first = next(iter(found.values()))
     for rows in found.values():
         if set(rows.table) != set(first.table):
@@ -154,7 +157,7 @@ def _same_columns(found: dict[str, Rows], named: tuple[str, ...]) -> list[str]:
 
 
 def _without_missing(rows: Rows, missing: str, treatments: Treatments) -> Rows:
-    """Refuses or drops rows with missing cells; those to fill are kept."""
+    """Refuses or drops rows with missing cells; keeps them if they are to be filled."""
     broken = rows.table.isna().to_numpy()
     if missing == "ffill" or not broken.any():
         return rows
@@ -170,7 +173,7 @@ def _without_missing(rows: Rows, missing: str, treatments: Treatments) -> Rows:
 
 
 def _in_order(name: str, rows: Rows, treatments: Treatments) -> Rows:
-    """Rows by date, one for each; two that differ on the same date are refused."""
+    """Rows sorted by date, one for each date; refuses two different rows with the same date."""
     dates = rows.table.index
     if not dates.is_monotonic_increasing:
         treatments.add("order", f"{name}, newest first" if dates.is_monotonic_decreasing else name)
@@ -191,7 +194,7 @@ def _in_order(name: str, rows: Rows, treatments: Treatments) -> Rows:
 
 
 def _filled(rows: Rows, treatments: Treatments) -> Rows:
-    """Missing cells with the last earlier value of their column; rows before the first values are dropped."""
+    """Fills missing cells with the last earlier value of their column; drops rows before the first values."""
     filled = rows.table.ffill()
     leading = filled.isna().any(axis=1).to_numpy()
     for row in np.flatnonzero(leading).tolist():
@@ -211,7 +214,7 @@ def _check_signs(rows: Rows, positive: tuple[str, ...], not_negative: tuple[str,
 
 
 def _without_gaps(name: str, rows: Rows, missing: str, treatments: Treatments) -> pd.DataFrame:
-    """The table; gaps between rows of less than a day are treated, holes of many days are noted."""
+    """The table, with gaps treated if its step is less than a day; notes holes of many days."""
     table, step = rows.table, frequency(rows.table)
     dates = table.index
     steps = dates[1:] - dates[:-1]
@@ -241,7 +244,7 @@ def _without_gaps(name: str, rows: Rows, missing: str, treatments: Treatments) -
 
 
 def _gaps(name: str, rows: Rows, step: pd.Timedelta, treatments: Treatments) -> pd.DatetimeIndex:
-    """The missing dates whose time of the week, or of the day in short series, has a row elsewhere."""
+    """The missing dates whose time of the week (time of the day in short series) has a row elsewhere."""
     dates = rows.table.index
     span = dates[-1] - dates[0]
     if span / step > SPARSE * len(dates):
@@ -258,7 +261,7 @@ def _gaps(name: str, rows: Rows, step: pd.Timedelta, treatments: Treatments) -> 
 
 
 def _note_jumps(name: str, table: pd.DataFrame, positive: tuple[str, ...], treatments: Treatments) -> None:
-    """Notes the largest factor of each row that jumps."""
+    """Notes the largest factor of each row with a jump."""
     if not positive:
         return
     values = table[list(positive)].to_numpy()

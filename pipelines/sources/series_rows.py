@@ -1,4 +1,4 @@
-"""Files of time series as they are written: the rows of a CSV file with their lines, dates and numbers."""
+"""Reads time series from CSV files: the rows with their line numbers, dates and numbers."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from ..core.errors import DataError, UsageError
 from .text_rows import csv_rows, lines
 from .treatments import Treatments
 
-MISSING = {"", "nan", "null", "none", "na", "n/a", "#n/a", "-", "."}  # in small letters
-PLAIN = frozenset("0123456789.+-eE")  # what numbers are made of that Python reads as they are
-MARKS = {None: "", ",": ",", ".": r"\.", " ": "[ \u00a0\u202f]", "'": "['’]"}  # what parts thousands, as a pattern
+MISSING = {"", "nan", "null", "none", "na", "n/a", "#n/a", "-", "."}  # in lower case
+PLAIN = frozenset("0123456789.+-eE")  # the characters of numbers that `float` reads directly
+MARKS = {None: "", ",": ",", ".": r"\.", " ": "[ \u00a0\u202f]", "'": "['’]"}  # thousands separators, as patterns
 TIME = r"(?:[T ](?P<hour>\d{1,2})(?P<rest>:\d\d(?::\d\d(?:\.\d{1,9})?)?)(?: ?(?P<zone>Z|UTC|[+-]\d\d:?\d\d))?)?"
 YEAR_FIRST = re.compile(rf"(?P<year>\d{{4}})(?P<mark>[-/.])(?P<a>\d\d?)(?P=mark)(?P<b>\d\d?){TIME}", re.ASCII)
 YEAR_LAST = re.compile(rf"(?P<a>\d\d?)(?P<mark>[-/.])(?P<b>\d\d?)(?P=mark)(?P<year>\d{{4}}){TIME}", re.ASCII)
 COMPACT = re.compile(rf"(?P<year>(?:19|20)\d\d)(?P<a>\d\d)(?P<b>\d\d){TIME}", re.ASCII)
 UNIX = re.compile(r"-?\d+(?:\.\d*)?", re.ASCII)
-UNITS = {9: "s", 10: "s", 12: "ms", 13: "ms"}  # of unix time, by the most digits that one has
+UNITS = {9: "s", 10: "s", 12: "ms", 13: "ms"}  # of Unix time, by its largest number of digits
 HOLE = pd.Timedelta(days=10)
 JUMP = 0.4
-AHEAD = pd.Timedelta(hours=14)  # of UTC, where the day begins first: a date without zone may be from there
+AHEAD = pd.Timedelta(hours=14)  # of UTC, in the earliest time zone: a date without a zone may come from there
 
 
 SEEN = {
@@ -52,7 +52,7 @@ SENTENCES = {kind: (f"{what}: {{n}} ({{places}})",) * 2 for kind, what in SEEN.i
 
 @dataclass(frozen=True)
 class Form:
-    """How files are written: arguments of `series.load`, and whether rows without a date or a series are dropped."""
+    """Format of the files: arguments of `series.load`, and whether rows without a date or a series name are dropped."""
 
     date_column: str
     columns: tuple[str, ...] | None
@@ -84,27 +84,27 @@ class Form:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of one series: numbers by date, and the line of the file that each begins at."""
+    """Rows of one series: numbers by date, and the number of each row's first line in the file."""
 
     path: Path
     lines: np.ndarray
     table: pd.DataFrame
 
     def take(self, which: np.ndarray) -> Rows:
-        """Some of the rows, by their positions or by a mask."""
+        """The rows at these positions or in this mask."""
         return Rows(self.path, self.lines[which], self.table.iloc[which])
 
     def line(self, row: int) -> str:
-        """Where a row stands, in a note."""
+        """Position of a row, for a note."""
         return f"line {self.lines[row]} of {self.path.name}"
 
     def place(self, row: int, column: str) -> str:
-        """Where a cell stands, in a message."""
+        """Position of a cell, for an error message."""
         return _place(self.path, self.lines[row], column)
 
 
 def read(path: Path, form: Form, treatments: Treatments) -> dict[str, Rows]:
-    """The series of a file by name, their rows in its order; numbers are NaN where a cell is missing.
+    """The series of a file by name, with rows in the order of the file; a missing cell becomes NaN.
 
     Raises:
         DataError: If the file, a date or a number can't be read, or a number is infinite.
@@ -134,7 +134,7 @@ def read(path: Path, form: Form, treatments: Treatments) -> dict[str, Rows]:
 
 
 def _cells(path: Path, form: Form, treatments: Treatments) -> tuple[np.ndarray, dict[str, Sequence[str]]]:
-    """The lines that rows begin at, and cells by column; what parts columns is what the first line has most of."""
+    """First line of each row, and cells by column; the delimiter is the most frequent candidate in the first line."""
     wanted = {"data.date_column": form.date_column}
     if form.series_column:
         wanted["data.series_column"] = form.series_column
@@ -161,7 +161,7 @@ def _place(path: Path, line: int, column: str) -> str:
 def _values(
     columns: dict[str, Sequence[str]], numbers: np.ndarray, path: Path, form: Form, treatments: Treatments
 ) -> dict[str, np.ndarray]:
-    """The columns of numbers, those asked for or all there are, as float64."""
+    """The requested columns of numbers, or all of them, as float64."""
     values = {}
     for name in form.columns or [name for name in columns if name not in form.keys]:
         cells = columns[name]
@@ -191,22 +191,22 @@ def _values(
 
 
 def is_missing(cell: str) -> bool:
-    """Whether a cell is empty, or says that it has no value."""
+    """Whether a cell is empty or holds a word for a missing value."""
     return cell.strip().lower() in MISSING
 
 
 def _floats(cells: Sequence[str], decimal: str, thousands: str | None) -> np.ndarray:
-    """All cells as floats, NaN for what is missing or no number."""
+    """All cells as floats; NaN for a missing cell and for a cell that is not a number."""
     if decimal == "." and set("".join(cells)) <= PLAIN:
         try:
             return np.array(list(map(float, cells)))
         except ValueError:
-            pass  # an empty cell, or one such as 1-2: each is looked at below
+            pass  # an empty cell, or a cell such as 1-2: the line below reads cell by cell
     return np.array([number(cell, decimal, thousands) for cell in cells], float)
 
 
 def number(cell: str, decimal: str = ".", thousands: str | None = None) -> float | None:
-    """A cell as a float: NaN if it is missing, None if it is no number so spelled.
+    """A cell as a float: NaN if it is missing, None if it is not a number in this spelling.
 
     >>> number("1.234,5", ",", "."), number("1.234,5"), number("null")
     (1234.5, None, nan)
@@ -227,7 +227,7 @@ def _pattern(decimal: str, thousands: str | None) -> re.Pattern[str]:
 
 
 def _spellings(cell: str) -> list[str]:
-    """The options with which a cell is a number; none if it is missing."""
+    """The options that make a cell a number; an empty list if the cell is missing."""
     return [
         f"data.decimal={decimal!r}" + (f" with data.thousands={thousands!r}" if thousands else "")
         for decimal in ".,"
@@ -245,7 +245,7 @@ def _spellings(cell: str) -> list[str]:
 def _dates(
     cells: Sequence[str], numbers: np.ndarray, path: Path, form: Form, treatments: Treatments
 ) -> pd.DatetimeIndex:
-    """Dates without zone, in microseconds; those with offsets, as those in unix time, are converted to a zone first."""
+    """Dates without zone, in microseconds; dates with offsets and Unix time are first converted to `form.timezone`."""
     cells = [cell.strip() for cell in cells]
 
     def refuse(row: int, problem: str) -> NoReturn:
@@ -272,7 +272,7 @@ def _dates(
 
 
 def _parsed(cells: list[str], date_format: str | None, refuse: Callable[[int, str], NoReturn]) -> pd.DatetimeIndex:
-    """Dates in UTC if they have offsets, else without zone; NaT for what is none, such as 30 February."""
+    """Dates in UTC if they have offsets, else without zone; NaT for an invalid date, such as 30 February."""
     if date_format:
         try:
             return pd.to_datetime(cells, format=date_format, errors="coerce", utc="%z" in date_format)
@@ -309,7 +309,7 @@ def _parsed(cells: list[str], date_format: str | None, refuse: Callable[[int, st
 
 
 def _day_first(found: list[re.Match[str]], cells: list[str], refuse: Callable[[int, str], NoReturn]) -> bool:
-    """Whether the day stands before the month, as some day after the 12th tells."""
+    """Whether the day comes before the month; a day after the 12th decides."""
     day_first = next((row for row, match in enumerate(found) if int(match["a"]) > 12), None)
     month_first = next((row for row, match in enumerate(found) if int(match["b"]) > 12), None)
     if day_first is None and month_first is None:

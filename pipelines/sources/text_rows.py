@@ -1,6 +1,6 @@
-"""Rows of text files: CSV, TSV and JSON Lines, gzipped or not, with one row in memory at a time.
+"""Reads the rows of CSV, TSV and JSON Lines files, gzipped or not, and holds one row in memory at a time.
 
-Formats: RFC 4180 (CSV; TSV is the same with tabs) with the names of the columns in the first line; jsonlines.org.
+Formats: RFC 4180 (CSV; TSV uses tabs instead of commas) with the column names in the first line; jsonlines.org.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..core.errors import DataError, did_you_mean
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 ENDINGS = "expected .csv, .tsv or .jsonl, each also with .gz"
 GZIP = b"\x1f\x8b"
-LONGEST_FIELD = 2**28  # characters; a quote that is never closed makes one field of the rest of a file
+LONGEST_FIELD = 2**28  # characters; an unclosed quote turns the rest of the file into one field
 BYTE_ORDER_MARK = "\ufeff"
 OPTION = "data.encoding (--encoding of predict)"
 MARK = "keras_recurrent.mark"
@@ -29,7 +29,7 @@ MARKED = re.compile("[\udc00-\udcff]+")
 
 
 class Number(str):
-    """A number of JSON as it is spelled: 1 and 1.0 stay what they are."""
+    """A JSON number as spelled in the file: 1 and 1.0 stay different."""
 
 
 DECODER = json.JSONDecoder(parse_int=Number, parse_float=Number, parse_constant=Number)
@@ -38,20 +38,21 @@ DECODER = json.JSONDecoder(parse_int=Number, parse_float=Number, parse_constant=
 def read(
     path: Path, columns: Mapping[str, str], encoding: str, blank: Callable[[int], None], form: str | None = None
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The rows of a file, each with the number of the line that it begins at.
+    """The rows of a file, each with the number of its first line.
 
     Args:
         path: A `.csv`, `.tsv` or `.jsonl` file, gzipped or not.
         columns: Columns that every row must have, by the option that names each: `{"data.text_column": "text"}`.
-        encoding: Of the file.
-        blank: Is told the number of each blank line; these are left out.
-        form: `csv`, `tsv` or `jsonl`, whatever the file's name ends with; None goes by the name.
+        encoding: Text encoding of the file.
+        blank: Receives the number of each blank line; blank lines are skipped.
+        form: `csv`, `tsv` or `jsonl`, which overrides the file's ending; None follows the ending.
 
     Yields:
-        Values are strings; those of JSON are what JSON has, with a `Number` for a number.
+        Pairs of the line number and the row. Values from CSV and TSV are strings; values from JSON keep their JSON
+        type, with a `Number` for a number.
 
     Raises:
-        DataError: If the file is missing, empty, damaged, or lacks a column.
+        DataError: If the file is missing, empty or damaged, or lacks a column.
     """
     ending = f".{form}" if form else Path(path.name.lower().removesuffix(".gz")).suffix
     _check_file(path)
@@ -64,10 +65,10 @@ def read(
 
 
 def lines(path: Path, encoding: str) -> Iterator[str]:
-    """The lines of a text file with their ends, gzipped or not, without a byte order mark.
+    """The lines of a text file, gzipped or not, with their line endings and without a byte order mark.
 
     Raises:
-        DataError: If the file can't be read, or not in that encoding.
+        DataError: If the file can't be read or can't be decoded with that encoding.
     """
     _check_encoding(encoding)
     number = 0
@@ -107,7 +108,7 @@ def _check_encoding(encoding: str) -> None:
 
 
 def _opened(path: Path) -> BinaryIO | gzip.GzipFile:
-    """The bytes of a file, gunzipped if they begin as gzip does."""
+    """The bytes of a file, decompressed if they begin with the gzip signature."""
     with path.open("rb") as stream:
         start = stream.read(2)
     if start == GZIP:
@@ -118,7 +119,7 @@ def _opened(path: Path) -> BinaryIO | gzip.GzipFile:
 
 
 def _mark(error: UnicodeError) -> tuple[str, int]:
-    """Stands in for bytes that can't be decoded: each becomes a lone surrogate, which no encoding gives otherwise."""
+    """Replaces each byte that can't be decoded by a lone surrogate, which no encoding produces otherwise."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     return "".join(chr(0xDC00 + byte) for byte in error.object[error.start : error.end]), error.end
@@ -128,7 +129,7 @@ codecs.register_error(MARK, _mark)
 
 
 def _check_bytes(line: str, place: str, encoding: str) -> None:
-    """Refuses a line with marks of `_mark`, and names the bytes."""
+    """Refuses a line that holds surrogates from `_mark`, and names the bytes."""
     if broken := MARKED.search(line):
         found = bytes(ord(mark) - 0xDC00 for mark in broken[0])
         likely = "utf-16" if found[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "cp1252"
@@ -141,7 +142,7 @@ def _check_bytes(line: str, place: str, encoding: str) -> None:
 def csv_rows(
     path: Path, columns: Mapping[str, str], encoding: str, blank: Callable[[int], None], delimiter: str
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The rows of a CSV file, as `read` gives them, whatever its name and what parts its columns."""
+    """The rows of a CSV file in the form of `read`, for any file name and any delimiter."""
     reader = csv.reader(lines(path, encoding), delimiter=delimiter, strict=True)
     header: list[str] = []
     rows = 0
@@ -168,7 +169,7 @@ def csv_rows(
 
 
 def _next_fields(reader: Any, place: str) -> list[str] | None:
-    """The next row; None at the end. The limit of the csv module holds for all readers, so it is put back at once."""
+    """The next row; None at the end. The csv module has one field limit for all readers, so it is restored at once."""
     before = csv.field_size_limit(LONGEST_FIELD)
     try:
         return next(reader, None)
@@ -234,7 +235,7 @@ def _json(line: str, place: str) -> Any:
 
 
 def json_kind(value: Any) -> str:
-    """What JSON calls a value, with its article."""
+    """The JSON name of a value's type, with its article."""
     if value is None:
         return "null"
     kinds = {Number: "a number", bool: "a boolean", str: "a string", list: "an array", dict: "an object"}

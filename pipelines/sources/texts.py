@@ -1,6 +1,6 @@
-"""Labelled texts: columns of a CSV, TSV or JSON Lines file, or a folder of text files as the IMDB reviews have it.
+"""Loads labelled texts from the columns of a CSV, TSV or JSON Lines file, or from folders of text files.
 
-The layout of folders is that of A. Maas et al., Learning Word Vectors for Sentiment Analysis, ACL 2011 (aclImdb).
+The folder layout follows A. Maas et al., Learning Word Vectors for Sentiment Analysis, ACL 2011 (aclImdb).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .treatments import Treatments
 
 SPLIT_FOLDERS = ("train", "validation", "valid", "val", "dev", "test")
 UNLABELLED = "unsup"
-MISSING = {"", "nan", "null"}  # labels, in small letters
+MISSING = {"", "nan", "null"}  # labels, in lower case
 SURROGATES = re.compile("[\ud800-\udfff]")
 KINDS = {str: "text", Number: "number", bool: "boolean"}
 SENTENCES = {
@@ -49,7 +49,7 @@ SENTENCES = {
 
 @dataclass(frozen=True)
 class Texts:
-    """Texts with a label each, the split each belongs to where the source says so, and what was done to them."""
+    """Texts with their labels, their splits (None if the source has none), and notes on what was changed."""
 
     texts: list[str]
     labels: list[str]
@@ -68,18 +68,18 @@ def load(
     encoding: str = "utf-8",
     form: str | None = None,
 ) -> Texts:
-    """Loads labelled texts from a file, in its order.
+    """Loads labelled texts from a file, in the order of the file.
 
     Args:
         path: A `.csv`, `.tsv` or `.jsonl` file, gzipped (`.gz`) or not.
-        text_column: Holds the texts; an empty one is kept.
-        label_column: Holds the labels, any values but empty ones, all taken as text.
-        split_column: Holds the names of the splits; None if there is no such column.
-        encoding: Of the file.
-        form: `csv`, `tsv` or `jsonl`, whatever the file's name ends with; None goes by the name.
+        text_column: Column of the texts; empty texts are kept.
+        label_column: Column of the labels. Any non-empty value is a label and is read as text.
+        split_column: Column of the split names; None if the file has none.
+        encoding: Text encoding of the file.
+        form: `csv`, `tsv` or `jsonl`, which overrides the file's ending; None follows the ending.
 
     Raises:
-        DataError: If the file can't be read whole, a column or a label is missing, or there is but one class.
+        DataError: If the file can't be read whole, a column or a label is missing, or all labels are the same.
     """
     treatments = Treatments(SENTENCES)
     kinds: Counter[type] = Counter()
@@ -103,18 +103,18 @@ def rows(
     treatments: Treatments | None = None,
     form: str | None = None,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The rows of a file with the numbers of the lines they begin at; one row is in memory at a time.
+    """The rows of a file with the number of the first line of each; holds one row in memory at a time.
 
     Args:
         path: A `.csv`, `.tsv` or `.jsonl` file, gzipped (`.gz`) or not.
-        text_column: Holds the texts.
-        encoding: Of the file.
-        others: More columns that must be there, by the option that names each.
-        treatments: Counts what is done to texts.
-        form: As for `load`.
+        text_column: Column of the texts.
+        encoding: Text encoding of the file.
+        others: Other required columns, by the option that names each.
+        treatments: Counts the changes to texts.
+        form: Format of the file, as in `load`.
 
     Raises:
-        DataError: As soon as the reading comes to a row that can't be used.
+        DataError: When reading reaches a row that can't be used.
     """
     path = Path(path)
     treatments = treatments or Treatments(SENTENCES)
@@ -132,15 +132,15 @@ def rows(
 
 
 def load_folder(path: Path, encoding: str = "utf-8") -> Texts:
-    """Loads the `.txt` files of a folder whose inner folders are the classes, sorted by name.
+    """Loads the `.txt` files of a folder with one subfolder for each class, sorted by name.
 
     Args:
-        path: Holds `train` and `test` (or other `SPLIT_FOLDERS`) with one folder a class in each, such as `pos` and
-            `neg`, or these folders themselves: then there are no splits. A folder `unsup` is left out.
-        encoding: Of the files.
+        path: Folder with `train` and `test` (or other `SPLIT_FOLDERS`), each with one folder for each class, such as
+            `pos` and `neg`; or a folder with the class folders themselves, without splits. A folder `unsup` is skipped.
+        encoding: Text encoding of the files.
 
     Raises:
-        DataError: If there are no such folders, a class has no texts, or a file can't be read.
+        DataError: If the class folders are missing, a class has no texts, or a file can't be read.
     """
     path = Path(path)
     if not path.is_dir():
@@ -166,7 +166,7 @@ def load_folder(path: Path, encoding: str = "utf-8") -> Texts:
 
 
 def duplicates(train: Iterable[str], test: Iterable[str]) -> int:
-    """How many test texts also stand in training, apart from capitals and the amount of white space.
+    """Number of test texts that also occur in training, ignoring case and the amount of white space.
 
     >>> duplicates(["A good film."], ["a  good film. ", "A good book."])
     1
@@ -180,7 +180,7 @@ def _plain(text: str) -> str:
 
 
 def _text(value: Any, place: str, treatments: Treatments) -> str:
-    """A value as a text: null and NaN are empty ones."""
+    """A value as a text: null and NaN become the empty text."""
     if value is None or (isinstance(value, Number) and value == "NaN"):
         text = ""
     else:
@@ -194,7 +194,7 @@ def _text(value: Any, place: str, treatments: Treatments) -> str:
 
 
 def writable(text: str, place: str, treatments: Treatments) -> str:
-    """A text as it can be written to any file: without NUL bytes and halves of characters."""
+    """A text that can be written to any file: without NUL bytes and lone surrogates."""
     if "\0" in text:
         treatments.add("nul", place)
         text = text.replace("\0", " ")
@@ -205,7 +205,7 @@ def writable(text: str, place: str, treatments: Treatments) -> str:
 
 
 def _spelling(value: Any) -> str:
-    """As JSON spells it."""
+    """A value as JSON spells it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -224,7 +224,7 @@ def _label(value: Any, name: str, path: Path, line: int, treatments: Treatments)
 
 
 def _mixture(kinds: Counter[type]) -> tuple[str, ...]:
-    """A note if labels are texts here and numbers there."""
+    """A note if the labels have different JSON types."""
     if len(kinds) < 2:
         return ()
     counts = ", ".join(
@@ -272,7 +272,7 @@ def _text_files(folder: Path, root: Path, treatments: Treatments) -> list[Path]:
 
 
 def _count_others(folder: Path, used: list[str], root: Path, treatments: Treatments) -> None:
-    """Counts what lies in a folder beside what is used."""
+    """Counts the entries of a folder that are not used."""
     names = set(used)
     for entry in _sorted(folder):
         if entry.name not in names:

@@ -1,4 +1,4 @@
-"""Data sets of TensorFlow Datasets, prepared already or downloaded when the network is there."""
+"""Loads data sets of TensorFlow Datasets (TFDS), and downloads them first where they are not prepared."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ PORTS = {"http": 80, "https": 443}
 
 
 def load(name: str, data_dir: Path | None, splits: tuple[str, ...]) -> list[dict[str, np.ndarray]]:
-    """Loads splits whole, as one dictionary of arrays each.
+    """Loads whole splits, each as one dictionary of arrays.
 
     Args:
-        name: Of the builder, such as `mnist`.
-        data_dir: Where data sets are prepared; None for TFDS' own folder.
-        splits: Such as `("train", "test")`.
+        name: Name of the builder, such as `mnist`.
+        data_dir: Folder of prepared data sets; None for the default of TFDS.
+        splits: Names of the splits, such as `("train", "test")`.
 
     Raises:
-        DataError: If the data set is not prepared and can't be downloaded; it is tried only if the host answers, since
-            TFDS itself goes on trying for minutes.
+        DataError: If the data set is not prepared and can't be downloaded. The download starts only if a host answers,
+            because TFDS itself retries for minutes.
     """
     builder = ready(name, data_dir)
     import tensorflow_datasets as tfds
@@ -47,7 +47,7 @@ def load(name: str, data_dir: Path | None, splits: tuple[str, ...]) -> list[dict
 
 
 def ready(name: str, data_dir: Path | None) -> tfds.core.DatasetBuilder:
-    """The builder of a data set that is prepared, if need be now."""
+    """The builder of a data set; prepares the data set first if necessary."""
     import tensorflow_datasets as tfds
 
     try:
@@ -67,18 +67,18 @@ def ready(name: str, data_dir: Path | None) -> tfds.core.DatasetBuilder:
         raise DataError(f"{advice} (There is no network here.)")
     try:
         builder.download_and_prepare()
-    except Exception as error:  # as above, and every network error there is
+    except Exception as error:  # as above, or any network error
         raise DataError(f"{advice} (The download failed: {first_line(error)})") from error
     return builder
 
 
 def _reachable(builder: Any) -> bool:
-    """Whether a host of the data set's files can be reached."""
+    """Whether a host that serves the files of the data set can be reached."""
     return reachable(builder.url_infos)
 
 
 def reachable(addresses: Iterable[str]) -> bool:
-    """Whether a host of some URLs, or the proxy to it, accepts a connection within `NETWORK_SECONDS`."""
+    """Whether the host of any of these URLs, or its proxy, accepts a connection within `NETWORK_SECONDS`."""
     proxies = urllib.request.getproxies()
     urls = [urlparse(address) for address in addresses]
     doors = [urlparse(proxies[url.scheme]) if url.scheme in proxies else url for url in urls]

@@ -1,7 +1,7 @@
-"""Records of TensorFlow Datasets one at a time, in any order, for data sets whose pictures do not fit in memory.
+"""Reads records of TensorFlow Datasets one at a time, in any order, for data sets whose images do not fit in memory.
 
-An array_record file gives its records in any order by itself. A TFRecord file is read through once, and the place of
-each record is kept: a record of n bytes takes 12 before it (its length and a checksum) and 4 behind it (a checksum).
+An array_record file supports any order by itself. A TFRecord file is read once to store the position of each record: 12
+bytes precede a record (its length and a checksum) and 4 bytes follow it (a checksum).
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ Read = Callable[[], bytes]
 
 @dataclass(frozen=True)
 class Records:
-    """The records of some splits, one behind the other.
+    """The concatenated records of some splits.
 
     Attributes:
-        name: Of the data set.
-        reads: Read each record.
-        fields: Of each record its split, and the values of the fields that were asked for.
+        name: Name of the data set.
+        reads: Functions that read one record each.
+        fields: Split of each record, followed by the values of the requested fields.
     """
 
     name: str
@@ -37,14 +37,14 @@ class Records:
     fields: tuple[tuple[Any, ...], ...]
 
     def pictures(self, rows: Sequence[int]) -> InRecords:
-        """The pictures of some records, named by the first field that was asked for."""
+        """The images of some records, named by the first requested field."""
         names = tuple(b"".join(self.fields[row][1]).decode(errors="replace") for row in rows)
         return InRecords(names, tuple(self.reads[row] for row in rows), f"the TFDS data set {self.name!r}")
 
 
 @dataclass(frozen=True)
 class InRecords(Stored):
-    """The pictures in the field `image` of records."""
+    """The images in the field `image` of records."""
 
     reads: tuple[Read, ...]
     source: str
@@ -62,13 +62,13 @@ class InRecords(Stored):
 
 
 def load(name: str, data_dir: Path | None, splits: tuple[str, ...], fields: tuple[str, ...]) -> Records:
-    """Reads all records once, and keeps some fields of bytes of each.
+    """Reads all records once, and keeps some byte fields of each.
 
     Args:
-        name: Of the builder.
-        data_dir: Where data sets are prepared; None for TFDS' own folder.
-        splits: Of the data set; those that it lacks are passed over.
-        fields: Such as `image/filename`; a missing one has no values.
+        name: Name of the builder.
+        data_dir: Folder of prepared data sets; None for the default of TFDS.
+        splits: Names of the splits; splits that the data set lacks are skipped.
+        fields: Names of fields, such as `image/filename`; a missing field has no values.
 
     Raises:
         DataError: If the data set is not prepared and can't be downloaded, or can't be read.
@@ -91,7 +91,7 @@ def load(name: str, data_dir: Path | None, splits: tuple[str, ...], fields: tupl
 
 
 def _records(builder: Any, split: str) -> Iterator[tuple[Read, bytes]]:
-    """Each record of a split, and what reads it again."""
+    """Each record of a split, after a function that reads it again."""
     import tensorflow as tf
     import tensorflow_datasets as tfds
 

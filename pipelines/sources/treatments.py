@@ -1,4 +1,4 @@
-"""What was done to data, or seen in it, while it was read: counted, and told in a note for each kind."""
+"""Counts what was changed or found in data while it was read, and writes a note for each kind."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Mapping
 
 NAMED = 3
-"""How many places a note names."""
+"""Number of places that a note names."""
 
 
 class Treatments:
-    """Counts what is done, by its kind, and keeps the first places.
+    """Counts treatments of data by kind, and keeps their first places.
 
     Args:
-        sentences: What is said of one and of several, by kind, in the order of the notes. `{n}` stands for the count,
-            `{place}` for the first place, `{places}` for the first ones and how many more there are.
+        sentences: Singular and plural sentence by kind, in the order of the notes. `{n}` stands for the count,
+            `{place}` for the first place, `{places}` for the first places and the number of the others.
 
     Example:
 
@@ -31,13 +31,13 @@ class Treatments:
         self._places: dict[str, list[str]] = {kind: [] for kind in sentences}
 
     def add(self, kind: str, place: str) -> None:
-        """Counts one, found at `place`, such as `at line 3`."""
+        """Counts one treatment at `place`, such as `at line 3`."""
         self._counts[kind] += 1
         if len(self._places[kind]) < NAMED:
             self._places[kind].append(place)
 
     def notes(self) -> tuple[str, ...]:
-        """A note for each kind that was counted."""
+        """A note for each kind with a count."""
         return tuple(self._note(kind) for kind in self._sentences if self._counts[kind])
 
     def _note(self, kind: str) -> str:

@@ -1,4 +1,4 @@
-"""Pre-trained word vectors from a text file: a word and its numbers a line, as GloVe and fastText write them."""
+"""Loads pre-trained word vectors from a text file, one word and its numbers a line, as in GloVe and fastText."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ import numpy as np
 from ..core.errors import DataError
 
 SPREAD = 0.05
-"""Of the random vectors of words that the file does not have, as Keras draws embeddings."""
+"""Bound of the uniform random vectors for words that the file lacks, the same as in the embeddings of Keras."""
 
 
 def load(path: Path, vocabulary: Sequence[str], size: int, seed: int = 0) -> tuple[np.ndarray, int]:
-    """Vectors for a vocabulary.
+    """Loads the vectors of a vocabulary.
 
     Args:
-        path: A text file in UTF-8; a first line with two integers, the header of fastText, is passed over.
-        vocabulary: Words by id; words that the file does not have get small random numbers, id 0 gets zeros.
-        size: Numbers a word.
-        seed: Of the random numbers.
+        path: A text file in UTF-8; a first line with two integers, the header of fastText, is skipped.
+        vocabulary: Words by id. Words that the file lacks get small random numbers; id 0 gets zeros.
+        size: Size of a vector.
+        seed: Seed of the random numbers.
 
     Returns:
-        float32 `[vocabulary, size]`, and how many words were found.
+        The vectors, float32 `[vocabulary, size]`, and the number of words found.
 
     Raises:
-        DataError: If the file is missing, or a line has another size or something that is no number.
+        DataError: If the file is missing, a line has another size or a value that is not a number, or the file has
+            none of the words.
     """
     numbers = {word: number for number, word in enumerate(vocabulary)}
     vectors = np.random.default_rng(seed).uniform(-SPREAD, SPREAD, (len(vocabulary), size)).astype(np.float32)
@@ -39,7 +40,7 @@ def load(path: Path, vocabulary: Sequence[str], size: int, seed: int = 0) -> tup
                 if number == 1 and len(values) == 1:
                     continue
                 if lines_read and len(values) > size:
-                    continue  # some files of GloVe have words with spaces in them; no token is one
+                    continue  # some GloVe files have words with spaces in them; no token has spaces
                 if len(values) != size:
                     raise DataError(
                         f"{path}, line {number}: {len(values)} numbers after {word!r}, and model.embedding is {size}; "

@@ -1,6 +1,6 @@
-"""Daily prices from Yahoo Finance, downloaded once with yfinance and frozen as CSV files, so that runs can be repeated.
+"""Downloads daily prices from Yahoo Finance once, with yfinance, and freezes them as CSV files for repeatable runs.
 
-Yahoo's terms allow personal use only, and yfinance is not made by Yahoo: https://github.com/ranaroussi/yfinance
+Yahoo's terms allow personal use only. Yahoo does not make yfinance: https://github.com/ranaroussi/yfinance
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ VOLUME = "Volume"
 
 
 def load(tickers: Sequence[str], start: date, end: date, folder: Path, adjusted: bool) -> series.Series:
-    """Loads daily prices and volumes, from `folder` where it holds them, else from Yahoo.
+    """Loads daily prices and volumes from `folder`, or from Yahoo where `folder` lacks them.
 
-    A download is kept in two files: `TICKER.csv`, in the columns of Yahoo, and `TICKER.json`, which says when it was
-    made and how. It is never made again: to renew it, remove both or choose another folder. Days without a price are
-    dropped, and noted.
+    Each download is kept in two files: `TICKER.csv` with the columns of Yahoo, and `TICKER.json` with the date and the
+    options of the download. It is never repeated: to renew it, remove both files or choose another folder. Days without
+    a price are dropped and noted.
 
     Args:
-        tickers: As Yahoo writes them, such as `AAPL`, `^GSPC`, `BTC-USD`.
+        tickers: Symbols in Yahoo's spelling, such as `AAPL`, `^GSPC`, `BTC-USD`.
         start: The first day.
-        end: The day after the last one; today at the latest, since the present day is not over.
-        folder: Holds the frozen files; made if need be.
-        adjusted: Whether all prices are adjusted for dividends, as `Adj Close` is; then there is no such column, since
-            it would be `Close`. Yahoo adjusts all for splits.
+        end: The day after the last one; today at the latest, because the present day is not over.
+        folder: Folder of the frozen files; created if necessary.
+        adjusted: Whether all prices are adjusted for dividends, as `Adj Close` is. The column `Adj Close` is then left
+            out, because it would equal `Close`. Yahoo adjusts all prices for splits.
 
     Returns:
         A table for each ticker: `Open`, `High`, `Low`, `Close`, `Adj Close` unless adjusted, and `Volume`.
 
     Raises:
-        UsageError: If yfinance is needed and not installed, or a ticker or a date can't be.
-        DataError: If Yahoo has no prices, what is frozen was made otherwise, or it is not usable.
+        UsageError: If yfinance is needed and not installed, or a ticker or a date is invalid.
+        DataError: If Yahoo has no prices, or the frozen files were made with other options or can't be used.
     """
     if not tickers:
         raise UsageError("no ticker is given; name one or more, such as AAPL.")
@@ -64,7 +64,7 @@ def load(tickers: Sequence[str], start: date, end: date, folder: Path, adjusted:
 
 
 def _check_frozen(path: Path, made: dict[str, Any]) -> None:
-    """Refuses prices that were downloaded with other options than these."""
+    """Refuses prices that were downloaded with other options."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         differ = {key: found[key] for key in made if found[key] != made[key]}
@@ -79,7 +79,7 @@ def _check_frozen(path: Path, made: dict[str, Any]) -> None:
 
 
 def _freeze(ticker: str, columns: tuple[str, ...], folder: Path, made: dict[str, Any]) -> None:
-    """Downloads prices; the CSV file comes last, so that where it is, all is."""
+    """Downloads prices; writes the CSV file last, so that its presence marks a complete download."""
     try:
         import yfinance
     except ImportError:
@@ -95,12 +95,12 @@ def _freeze(ticker: str, columns: tuple[str, ...], folder: Path, made: dict[str,
     if table.empty:
         days = f"{made['start']} to {made['end']}"
         raise DataError(f"Yahoo has no prices of {ticker} from {days}; check its spelling and the network.")
-    if set(table) != set(columns):  # when yfinance fails to adjust, it logs that and gives the prices as they are
+    if set(table) != set(columns):  # when yfinance fails to adjust, it logs the failure and returns unadjusted prices
         raise DataError(
             f"yfinance {yfinance.__version__} gives the columns {', '.join(table)} for {ticker}, expected "
             f"{', '.join(columns)}; try again, or another version."
         )
-    table.index = table.index.tz_localize(None).rename("Date")  # midnight where the exchange is
+    table.index = table.index.tz_localize(None).rename("Date")  # midnight in the zone of the exchange
     about = made | {"ticker": ticker, "fetched": datetime.now(UTC).isoformat(timespec="seconds")}
     write_text(folder / f"{ticker}.json", json.dumps(about | {"yfinance": yfinance.__version__}, indent=2) + "\n")
     with whole(folder / f"{ticker}.csv") as temporary:
