@@ -101,7 +101,7 @@ def test_list_names_every_pipeline_with_its_presets(cli):
         if preset := re.match(r"  (\S+)", line):
             listed[name].append(preset[1])
         elif not line.startswith(" "):
-            name = line.partition(":")[0]
+            name = re.match(r"\w+", line)[0]
             listed[name] = []
     assert listed == {name: ["preset", *catalogue.presets(name)] for name in PIPELINES}
 
