@@ -218,7 +218,12 @@ def limited(size):
     ("size", "file", "kept"),
     [
         (300, "mnist_rows/full", []),
-        (5_000, "checkpoints/last.npz", ["config.yaml", "environment.json", "checkpoints/best.npz"]),
+        pytest.param(
+            5_000,
+            "checkpoints/last.npz",
+            ["config.yaml", "environment.json", "checkpoints/best.npz"],
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             9_000,
             "model.keras",

@@ -3,10 +3,12 @@
 import json
 
 import numpy as np
+import pytest
 
 from keras_recurrent.pipelines.tasks.classification import task as stage
 
 
+@pytest.mark.slow
 def test_a_file_that_answers_otherwise_ends_with_exit_code_4(cli, finished, tmp_path, monkeypatch):
     folder = finished.copy(tmp_path / "runs", "a")
     honest = stage.export_tflite

@@ -169,7 +169,7 @@ SMALL = {"data__count": 100, "data__side": 32, "model__widths": [16, 16], "model
     ("pipeline", "changes", "strings"),
     [
         ("sentiment", {"data__count": 300}, lambda: TEXTS),
-        ("captioning", SMALL, lambda: scenes.load(100, 32, seed=5)[0][:3]),
+        pytest.param("captioning", SMALL, lambda: scenes.load(100, 32, seed=5)[0][:3], marks=pytest.mark.slow),
     ],
     ids=["sentiment", "captioning"],
 )

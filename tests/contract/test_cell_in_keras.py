@@ -180,7 +180,14 @@ def test_in_training_zoneout_keeps_that_share_of_the_units(case):
         assert kept[differs].mean() == pytest.approx(0.3, abs=0.06)
 
 
-@pytest.mark.parametrize("name", [name for name in GATED_CELLS if not name.startswith("keras.")])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in ("lstm", "gru") else pytest.mark.slow)
+        for name in GATED_CELLS
+        if not name.startswith("keras.")
+    ],
+)
 def test_chrono_initialisation_spreads_the_memory(name):
     """Biases of memory gates are plus or minus the log of times that are uniform in (1, 99)."""
     layer = layer_class(name)(400, chrono=100, **({"heads": 400} if name == "mlstm" else {}))  # a gate has one a head

@@ -24,6 +24,7 @@ def data(random):
     return random.normal(size=(40, TIME, FEATURES)).astype("float32")
 
 
+@pytest.mark.slow
 def test_single_steps(data, tmp_path):
     model = scores()
     export_tflite(model, tmp_path / "float.tflite")
