@@ -72,7 +72,7 @@ def load(path: Path, unsafe: bool = False) -> Any:
     if not path.is_file():
         raise DataError(f"There is no file {str(path)!r}.")
     if not zipfile.is_zipfile(path):
-        raise DataError(f"{str(path)!r} is not a whole .keras file: it is no zip archive, or its end is missing.")
+        raise DataError(f"{str(path)!r} is not a whole .keras file: it is not a zip archive, or its end is missing.")
     layers = catalogue.layers()
     try:
         return load_model(path, layers, safe_mode=not unsafe)

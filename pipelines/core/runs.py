@@ -37,7 +37,7 @@ def plain(name: str) -> str:
         UsageError: If it is not.
     """
     if name in (LATEST, COMPARISONS) or not re.fullmatch(r"[\w-][\w.-]*", name):
-        raise UsageError(f"--name {name}: is no name for a run; use letters, digits, '-' and '_'.")
+        raise UsageError(f"--name {name} can't name a run; use letters, digits, '-' and '_'.")
     return name
 
 
@@ -82,7 +82,7 @@ def open(path: str | Path, output: Path = Path("saved_models")) -> Run:
     folder = _find(Path(path), output)
     settings = folder / "config.yaml"
     if not settings.is_file():
-        raise DataError(f"{folder} is no run folder: it has no config.yaml.")
+        raise DataError(f"{folder} is not a run folder: it has no config.yaml.")
     try:
         written = yaml.safe_load(settings.read_text(encoding="utf-8"))
         pipeline = catalogue.load(written["pipeline"])

@@ -54,7 +54,7 @@ def from_file(path: Path, typed: bool = True) -> Layer:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"--config {path}: can't be read as text: {error}.") from None
     except (yaml.YAMLError, ValueError) as error:  # a date such as 2020-13-01 raises ValueError
-        raise UsageError(f"--config {path}: is no valid YAML: {' '.join(str(error).split())}") from None
+        raise UsageError(f"--config {path}: is not valid YAML: {' '.join(str(error).split())}") from None
     if node is None:
         return Layer({}, typed=typed)
     if not isinstance(node, yaml.MappingNode):
@@ -85,7 +85,7 @@ def from_assignment(assignment: str) -> Layer:
     try:
         value = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError):
-        raise UsageError(f"--set {assignment}: {text!r} is no valid YAML value.") from None
+        raise UsageError(f"--set {assignment}: {text!r} is not a valid YAML value.") from None
     if not equals or not all(path) or (len(path) == 1 and not isinstance(value, dict)):
         raise UsageError(f"--set {assignment}: expected section.key=value, such as --set training.epochs=5.")
     return Layer(value, dict.fromkeys(_dotted(path, value), f"--set {assignment}"), path=path)

@@ -43,7 +43,7 @@ class Captioner:
             raise ArtifactError(f"{SETTINGS} in {path.parent} is damaged: {error}.") from None
         signatures = opened.get_signature_list()
         if "decode" not in signatures:
-            raise ArtifactError(f"{str(path)!r} has no signature 'decode'; it is no captioner.")
+            raise ArtifactError(f"{str(path)!r} has no signature 'decode'; it is not a captioner.")
         self._decode = opened.get_signature_runner("decode")
         self._greedy = opened.get_signature_runner("greedy") if "greedy" in signatures else self._decode
 

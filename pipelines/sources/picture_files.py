@@ -331,7 +331,7 @@ def _told(content: bytes, name: str) -> Iterator[None]:
     except DataError:
         raise
     except UnidentifiedImageError:
-        raise DataError(f"{name} is no picture that can be read, such as JPEG or PNG.") from None
+        raise DataError(f"{name} can't be read as an image, such as JPEG or PNG.") from None
     except Image.DecompressionBombError:
         assert Image.MAX_IMAGE_PIXELS is not None, "without a limit no picture is too large"
         raise DataError(f"{name} has more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels; make it smaller.") from None

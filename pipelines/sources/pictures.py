@@ -46,7 +46,7 @@ def read_ink(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str]]
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file.") from None
     except UnidentifiedImageError:
-        raise DataError(f"{path} is no picture that can be read; expected PNG, JPEG, an idx file or .npy.") from None
+        raise DataError(f"{path} can't be read as an image; expected PNG, JPEG, an idx file or .npy.") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"{path} can't be read: {error}.") from None
     rows, columns = shape

@@ -178,7 +178,7 @@ BROKEN = {
     "half a PNG": (saved(RGB, "PNG")[:-300], "damaged"),
     "a PNG with another byte": (changed_png(200), "damaged"),
     "a PNG with another checksum of its pixels": (changed_png(-13), "damaged"),
-    "text": (b"hello", "no picture"),
+    "text": (b"hello", "read as an image"),
     "nothing": (b"", "an empty file"),
     "numbers of 32 bits": (saved(Image.new("F", (3, 3)), "TIFF"), "32 bits"),
 }
